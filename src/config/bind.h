@@ -1,0 +1,54 @@
+/*
+ * bind.h - from a tree with positions to structs, by option rows.
+ *
+ * Every problem is reported, not only the first: file:line:column, what is wrong and, where
+ * a name is near, "did you mean ...?".
+ */
+#ifndef HEED_CONFIG_BIND_H
+#define HEED_CONFIG_BIND_H
+
+#include "base/expr.h"
+#include "base/schema.h"
+#include "base/template.h"
+#include "config/conf.h"
+#include "config/option.h"
+
+/* What binding needs besides the node; one for a whole configuration. */
+struct bind {
+	struct arena *arena;
+	struct expr_set *exprs;
+	struct conf_problems *problems;
+	const struct conf_node *root; /* for references; NULL: references are not checked */
+	/* Which roots (`.event`, `.answer` ...) an expression at this place may read, as a
+	 * NULL-terminated list; NULL for any. Set around a call by those who know. */
+	const char *const *roots;
+};
+
+/* Fill `target` from `node` (a map) by `rows`: defaults first, then what is there. Unknown
+ * names, wrong kinds, bounds, bad expressions ... become problems; zero when there were none,
+ * else HEED_E_CONFIG (or HEED_E_NOMEM). */
+int bind_record(struct bind *bind, const struct conf_node *node, const struct option *rows,
+		void *target);
+/* Bind one value as if it were the option `row` of `target`. */
+int bind_value(struct bind *bind, const struct conf_node *node, const struct option *row,
+	       void *target);
+
+/* A shape makes a JSON value from an input: OPTION_SHAPE. A text is an expression
+ * ("{id: .event.data.id}"), or a template when it holds {{ }}; a mapping or list in YAML has
+ * shapes or plain values inside, where text with {{ }} is a template, text that starts with "."
+ * is an expression, and any other text is itself. */
+struct shape;
+int shape_new(struct bind *bind, const struct conf_node *node, struct shape **ret_shape);
+int shape_eval(const struct shape *shape, struct heed_json input, struct arena *arena,
+	       struct heed_json *ret_value, struct heed_error *error);
+
+/* An expression or template from a scalar node, with positions right in messages. */
+int bind_expr(struct bind *bind, const struct conf_node *node, struct expr **ret_expr);
+int bind_template(struct bind *bind, const struct conf_node *node, struct template **ret_template);
+
+/* The JSON Schema (2020-12) of a record described by `rows`, appended as a JSON object. */
+void option_schema_write(struct heed_buf *buf, const struct option *rows);
+/* Reference documentation of `rows` as Markdown, and as text for a terminal. */
+void option_docs_write(struct heed_buf *buf, const struct option *rows, int markdown);
+
+#endif

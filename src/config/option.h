@@ -1,0 +1,92 @@
+/*
+ * option.h - option rows: the single origin of what can be configured.
+ *
+ * A table of rows describes the fields of one struct: name, kind, place, default, bounds,
+ * help. From the same rows come binding (bind.h), every message of `heed check`, the JSON
+ * Schema for editors, `heed docs` and the reference pages.
+ *
+ * Memory of bound values is the configuration's arena; expressions and templates live in its
+ * expr_set. A field keeps its default when the option is absent.
+ */
+#ifndef HEED_CONFIG_OPTION_H
+#define HEED_CONFIG_OPTION_H
+
+#include <stddef.h>
+
+#include "heed.h"
+
+struct conf_node;
+struct option;
+
+enum option_kind {
+	OPTION_TEXT,     /* struct heed_str */
+	OPTION_SECRET,   /* struct heed_str; never shown or stored */
+	OPTION_BOOL,     /* bool */
+	OPTION_INT,      /* int64_t, within min..max */
+	OPTION_REAL,     /* double, within min..max */
+	OPTION_DURATION, /* int64_t milliseconds ("30s"), within min..max */
+	OPTION_SIZE,     /* int64_t bytes ("1MiB"), within min..max */
+	OPTION_MONEY,    /* int64_t nano US dollars (1e-9 dollar), written as dollars */
+	OPTION_ENUM,     /* int: index into `names` */
+	OPTION_EXPR,     /* struct expr * */
+	OPTION_TEMPLATE, /* struct template * */
+	OPTION_VALUE,    /* struct heed_json: any YAML as JSON */
+	OPTION_SCHEMA,   /* struct schema * (its document is a JSON Schema) */
+	OPTION_SHAPE,    /* struct shape *: a mapping or text whose strings are expressions or
+			    templates, see bind.h */
+	OPTION_TEXTS,    /* struct option_texts: one text or a list of them */
+	OPTION_HEADERS,  /* struct option_pairs: mapping of name to template */
+	OPTION_RECORD,   /* an embedded struct described by `rows` */
+	OPTION_LIST,     /* struct option_list of structs described by `rows` */
+	OPTION_MAP,      /* struct option_list; each element's first field is its name
+			    (struct heed_str), the rest described by `rows` */
+	OPTION_CUSTOM,   /* bound by `bind`; documented by help and `names` (its JSON types) */
+	OPTION_END,
+};
+
+enum option_flags {
+	OPTION_REQUIRED = 1,
+	OPTION_REFERENCE = 2, /* TEXT: the name of an entry of the top-level map `names[0]` */
+	OPTION_NONEMPTY = 4,
+	OPTION_SCALAR_SHORT = 8, /* RECORD: a scalar in its place binds the first row */
+};
+
+struct option_texts {
+	struct heed_str *items;
+	size_t n;
+};
+
+struct option_pair {
+	struct heed_str name;
+	struct template *value;
+};
+
+struct option_pairs {
+	struct option_pair *items;
+	size_t n;
+};
+
+struct option_list {
+	void *items; /* array of structs of the row's `size` */
+	size_t n;
+};
+
+struct bind; /* bind.h */
+
+struct option {
+	const char *name;
+	enum option_kind kind;
+	size_t offset;
+	const char *fallback; /* default, as it would be written in YAML; NULL for none */
+	double min, max;      /* both 0: no bounds */
+	unsigned flags;
+	const char *help;          /* a sentence; units and meaning */
+	const char *const *names;  /* ENUM: NULL-terminated; REFERENCE: the map; else NULL */
+	const struct option *rows; /* RECORD, LIST, MAP */
+	size_t size;               /* LIST, MAP: of one element */
+	int (*bind)(struct bind *bind, const struct conf_node *node, void *field); /* CUSTOM */
+};
+
+#define OPTION_ROWS_END {.kind = OPTION_END}
+
+#endif
