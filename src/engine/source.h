@@ -1,0 +1,72 @@
+/*
+ * source.h - what brings events in.
+ *
+ * A kind is one file in src/source: a table with its option rows and four functions. The
+ * engine allocates an instance of `size` bytes, fills it from the options, and starts it; the
+ * instance begins with a struct source. Events go in by source_deliver and are acknowledged
+ * upstream only when its callback says that they are committed.
+ *
+ * All on the loop's thread.
+ */
+#ifndef HEED_ENGINE_SOURCE_H
+#define HEED_ENGINE_SOURCE_H
+
+#include "base/expr.h"
+#include "config/option.h"
+#include "engine/event.h"
+#include "heed.h"
+#include "loop/loop.h"
+
+struct engine;
+struct source;
+
+struct source_kind {
+	const char *name;
+	const char *help;
+	const struct option *options; /* offsets from the instance's start */
+	size_t size;
+	/* Checks beyond the rows, without side effects (heed check). May be NULL. */
+	int (*check)(struct source *source, struct heed_error *error);
+	/* Begin. `position` is what the last committed delivery gave, empty at first. */
+	int (*start)(struct source *source, struct heed_str position, struct heed_error *error);
+	/* Take no more from upstream for now (a bound is near), and go on. */
+	void (*pause)(struct source *source);
+	void (*resume)(struct source *source);
+	/* End: nothing is delivered afterwards. Free what start made, not the instance. */
+	void (*stop)(struct source *source);
+};
+
+struct source {
+	const struct source_kind *kind;
+	struct heed_str name;
+	struct engine *engine;
+	struct loop *loop;
+	bool paused; /* kept by the engine around pause and resume */
+};
+
+/* What became of a delivery. */
+struct delivery {
+	int code;          /* zero: all committed; HEED_E_BUSY, HEED_E_STORE: none was */
+	size_t n_accepted; /* new ones */
+	size_t n_duplicate;
+	int64_t retry_after_ms; /* with HEED_E_BUSY */
+	const char *text;       /* words for a failure, or NULL */
+};
+
+typedef void source_done_fn(void *arg, const struct delivery *delivery);
+
+/* Hand in events with the position that upstream has behind them (empty: none). They are
+ * copied. The callback comes on a later turn, in order of delivery. HEED_E_NOMEM, or
+ * HEED_E_BUSY at once when a bound is reached (then *ret_retry_after_ms): not accepted. */
+int source_deliver(struct source *source, const struct event *events, size_t n,
+		   struct heed_str position, source_done_fn *done, void *arg,
+		   int64_t *ret_retry_after_ms);
+/* The source came to its end (a file without `follow`); when all have, `heed run --once` ends. */
+void source_ended(struct source *source);
+/* Something is wrong and goes on: logged once per change, shown by heed sources. */
+void source_report(struct source *source, const struct heed_error *error);
+
+/* All kinds of this build, NULL-terminated (src/source/kinds.c). */
+extern const struct source_kind *const source_kinds[];
+
+#endif
