@@ -1,0 +1,674 @@
+/*
+ * strict.c - the strict form of a JSON Schema, as providers' constrained decoding wants it.
+ *
+ * Every keyword has one fate (table below): it shapes the form, it is dropped, it becomes words
+ * in the description (structured_read checks it anyway), or it makes the strict form
+ * impossible. The form may only be narrower than the user's schema where that is harmless
+ * (objects closed, a missing `type` inferred), and never forbids what the user asks for.
+ * Sources: OpenAI and Azure structured outputs; Anthropic output_config.format.
+ */
+#include "model/structured.h"
+
+#include "base/json.h"
+
+const struct strict_rules strict_openai = {
+	.root_object = true, .properties_max = 5000, .depth_max = 10};
+const struct strict_rules strict_azure = {
+	.root_object = true, .properties_max = 100, .depth_max = 5};
+const struct strict_rules strict_anthropic = {.optional = true,
+					      .keep_format = true,
+					      .root_object = true,
+					      .properties_max = 1000,
+					      .depth_max = 32};
+
+struct strict {
+	const struct strict_rules *rules;
+	struct arena *arena;
+	bool wrapped;
+	int n_properties;
+	int depth;
+};
+
+enum fate { FATE_DROP, FATE_SHAPE, FATE_WORDS, FATE_NEVER };
+
+static const struct {
+	const char *name;
+	enum fate fate;
+} keywords[] = {
+	{"type", FATE_SHAPE},
+	{"enum", FATE_SHAPE},
+	{"const", FATE_SHAPE},
+	{"properties", FATE_SHAPE},
+	{"required", FATE_SHAPE},
+	{"additionalProperties", FATE_SHAPE},
+	{"items", FATE_SHAPE},
+	{"anyOf", FATE_SHAPE},
+	{"oneOf", FATE_SHAPE},
+	{"allOf", FATE_SHAPE},
+	{"$ref", FATE_SHAPE},
+	{"$defs", FATE_SHAPE},
+	{"description", FATE_SHAPE},
+	{"format", FATE_WORDS},
+	{"minLength", FATE_WORDS},
+	{"maxLength", FATE_WORDS},
+	{"pattern", FATE_WORDS},
+	{"minimum", FATE_WORDS},
+	{"maximum", FATE_WORDS},
+	{"exclusiveMinimum", FATE_WORDS},
+	{"exclusiveMaximum", FATE_WORDS},
+	{"multipleOf", FATE_WORDS},
+	{"minItems", FATE_WORDS},
+	{"maxItems", FATE_WORDS},
+	{"uniqueItems", FATE_WORDS},
+	{"contains", FATE_WORDS},
+	{"minContains", FATE_WORDS},
+	{"maxContains", FATE_WORDS},
+	{"minProperties", FATE_WORDS},
+	{"maxProperties", FATE_WORDS},
+	{"propertyNames", FATE_WORDS},
+	{"dependentRequired", FATE_WORDS},
+	{"if", FATE_WORDS},
+	{"then", FATE_WORDS},
+	{"else", FATE_WORDS},
+	{"not", FATE_WORDS},
+	{"default", FATE_WORDS},
+	{"examples", FATE_WORDS},
+	{"dependentSchemas", FATE_NEVER},
+	{"patternProperties", FATE_NEVER},
+	{"unevaluatedItems", FATE_NEVER},
+	{"prefixItems", FATE_NEVER},
+	{"$anchor", FATE_NEVER},
+	{"$dynamicAnchor", FATE_NEVER},
+	{"$dynamicRef", FATE_NEVER},
+};
+
+static int convert(struct strict *strict, struct heed_json schema, bool root,
+		   struct heed_json *ret_form);
+
+static enum fate
+fate_of(struct heed_str name)
+{
+	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
+		if (str_is(name, keywords[i].name))
+			return keywords[i].fate;
+	return FATE_DROP;
+}
+
+static bool
+is_false(const struct heed_json *value)
+{
+	return value != NULL && value->kind == HEED_BOOL && !value->boolean;
+}
+
+static bool
+list_has(const struct heed_json *list, struct heed_str name)
+{
+	if (list == NULL || list->kind != HEED_ARRAY)
+		return false;
+	for (uint32_t i = 0; i < list->len; i++)
+		if (list->items[i].kind == HEED_STRING && str_eq(json_text(list->items[i]), name))
+			return true;
+	return false;
+}
+
+/* Is `type` of `form` this one, or a list with it? */
+static bool
+type_has(struct heed_json form, const char *name)
+{
+	const struct heed_json *type = json_get(form, "type");
+
+	if (type == NULL)
+		return false;
+	if (type->kind == HEED_STRING)
+		return str_is(json_text(*type), name);
+	return list_has(type, str_of(name));
+}
+
+static struct heed_json
+make_list(struct arena *arena, struct heed_json a, struct heed_json b)
+{
+	struct heed_json list = json_null();
+	struct json_build build;
+
+	json_array(&build, arena);
+	json_push(&build, a);
+	json_push(&build, b);
+	/* Without memory the null is noticed as a form without a type by the caller's end. */
+	(void)json_build_end(&build, &list);
+	return list;
+}
+
+/* `form` or null. */
+static int
+nullable(struct arena *arena, struct heed_json form, struct heed_json *ret_form)
+{
+	const struct heed_json *type = json_get(form, "type");
+	const struct heed_json *values = json_get(form, "enum");
+	struct heed_json null_type = json_null(), list;
+	struct json_build build;
+
+	if (type_has(form, "null"))
+		return *ret_form = form, 0;
+	json_object(&build, arena);
+	if (type == NULL) {
+		json_set_cstr(&build, "type", json_cstr("null"));
+		HEED_TRY(json_build_end(&build, &null_type));
+		json_object(&build, arena);
+		json_set_cstr(&build, "anyOf", make_list(arena, form, null_type));
+		return json_build_end(&build, ret_form);
+	}
+	for (uint32_t i = 0; i < form.len; i++)
+		json_set(&build, form.members[i].name, form.members[i].value);
+	if (type->kind == HEED_STRING) {
+		list = make_list(arena, *type, json_cstr("null"));
+	} else {
+		struct json_build types;
+
+		json_array(&types, arena);
+		for (uint32_t i = 0; i < type->len; i++)
+			json_push(&types, type->items[i]);
+		json_push(&types, json_cstr("null"));
+		HEED_TRY(json_build_end(&types, &list));
+	}
+	json_set_cstr(&build, "type", list);
+	if (values != NULL) {
+		struct json_build all;
+
+		json_array(&all, arena);
+		for (uint32_t i = 0; i < values->len; i++)
+			json_push(&all, values->items[i]);
+		json_push(&all, json_null());
+		HEED_TRY(json_build_end(&all, &list));
+		json_set_cstr(&build, "enum", list);
+	}
+	return json_build_end(&build, ret_form);
+}
+
+/* May this assertion stay as it is? */
+static bool
+stays(const struct strict *strict, const struct heed_member *member)
+{
+	static const char *const formats[] = {"date-time", "time", "date", "duration", "email",
+					      "hostname",  "uri",  "ipv4", "ipv6",     "uuid"};
+
+	if (!strict->rules->keep_format)
+		return false;
+	if (str_is(member->name, "minItems"))
+		return member->value.kind == HEED_INT && member->value.i64 <= 1;
+	if (!str_is(member->name, "format"))
+		return false;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (str_is(json_text(member->value), formats[i]))
+			return true;
+	return false;
+}
+
+/* The description with what the form can't say, and the assertions that may stay. */
+static int
+describe(const struct strict *strict, struct heed_json schema, struct json_build *build)
+{
+	struct heed_str text = json_get_text(schema, "description");
+	struct heed_json rest;
+	struct json_build words;
+
+	json_object(&words, strict->arena);
+	for (uint32_t i = 0; i < schema.len; i++) {
+		const struct heed_member *member = &schema.members[i];
+
+		if (fate_of(member->name) != FATE_WORDS)
+			continue;
+		if (stays(strict, member))
+			json_set(build, member->name, member->value);
+		else
+			json_set(&words, member->name, member->value);
+	}
+	HEED_TRY(json_build_end(&words, &rest));
+	if (rest.len > 0) {
+		struct heed_str json = json_text_of(strict->arena, rest);
+
+		text = arena_printf(strict->arena, "%.*s%sMust satisfy %.*s", STR_ARG(text),
+				    text.len > 0 ? " " : "", STR_ARG(json));
+		if (text.data == NULL)
+			return HEED_E_NOMEM;
+	}
+	if (text.len > 0)
+		json_set_cstr(build, "description", json_str(text));
+	return 0;
+}
+
+/* ---- the kinds of schema ---------------------------------------------------------------- */
+
+static int
+convert_ref(struct strict *strict, struct heed_json schema, struct heed_json *ret_form)
+{
+	struct heed_str target = json_get_text(schema, "$ref");
+	struct json_build build;
+
+	for (uint32_t i = 0; i < schema.len; i++) {
+		struct heed_str name = schema.members[i].name;
+
+		if (!str_is(name, "$ref") && !str_is(name, "description") &&
+		    !str_is(name, "$defs") && fate_of(name) != FATE_DROP)
+			return HEED_E_UNSUPPORTED;
+	}
+	if (str_is(target, "#") ? strict->wrapped : !str_starts(target, "#/$defs/"))
+		return HEED_E_UNSUPPORTED;
+	if (target.len > 8 && str_find(str_from(target, 8), '/') != target.len - 8)
+		return HEED_E_UNSUPPORTED;
+	json_object(&build, strict->arena);
+	json_set_cstr(&build, "$ref", json_str(target));
+	return json_build_end(&build, ret_form);
+}
+
+static int
+convert_object(struct strict *strict, struct heed_json schema, struct json_build *build)
+{
+	const struct heed_json *properties = json_get(schema, "properties");
+	const struct heed_json *required = json_get(schema, "required");
+	const struct heed_json *more = json_get(schema, "additionalProperties");
+	uint32_t n = properties != NULL && properties->kind == HEED_OBJECT ? properties->len : 0;
+	struct heed_json forms, names;
+	struct json_build forms_build, names_build;
+
+	if ((more != NULL && !is_false(more)) || (properties == NULL && more == NULL))
+		return HEED_E_UNSUPPORTED;
+	for (uint32_t i = 0; required != NULL && i < required->len; i++)
+		if (properties == NULL || json_find(*properties, json_text(required->items[i])) == NULL)
+			return HEED_E_UNSUPPORTED;
+	strict->n_properties += (int)n;
+	if (strict->n_properties > strict->rules->properties_max)
+		return HEED_E_UNSUPPORTED;
+	json_object(&forms_build, strict->arena);
+	json_array(&names_build, strict->arena);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct heed_member *member = &properties->members[i];
+		bool needed = list_has(required, member->name);
+		struct heed_json form;
+
+		HEED_TRY(convert(strict, member->value, false, &form));
+		if (!needed && !strict->rules->optional)
+			HEED_TRY(nullable(strict->arena, form, &form));
+		json_set(&forms_build, member->name, form);
+		if (needed || !strict->rules->optional)
+			json_push(&names_build, json_str(member->name));
+	}
+	HEED_TRY(json_build_end(&forms_build, &forms));
+	HEED_TRY(json_build_end(&names_build, &names));
+	json_set_cstr(build, "properties", forms);
+	json_set_cstr(build, "required", names);
+	json_set_cstr(build, "additionalProperties", json_bool(false));
+	return 0;
+}
+
+/* The types of an enum's values, as `type`; only scalars can be spelt out. */
+static int
+type_of_values(struct strict *strict, const struct heed_json *values, struct heed_json *ret_type)
+{
+	static const char *const names[] = {"string", "integer", "number", "boolean", "null"};
+	bool seen[5] = {false};
+	struct json_build build;
+	int n = 0, last = 0;
+
+	for (uint32_t i = 0; i < values->len; i++) {
+		switch (values->items[i].kind) {
+		case HEED_STRING:
+			seen[0] = true;
+			break;
+		case HEED_INT:
+		case HEED_UINT:
+			seen[1] = true;
+			break;
+		case HEED_REAL:
+			seen[2] = true;
+			break;
+		case HEED_BOOL:
+			seen[3] = true;
+			break;
+		case HEED_NULL:
+			seen[4] = true;
+			break;
+		default:
+			return HEED_E_UNSUPPORTED;
+		}
+	}
+	json_array(&build, strict->arena);
+	for (int i = 0; i < 5; i++) {
+		if (seen[i]) {
+			json_push(&build, json_cstr(names[i]));
+			last = i;
+			n++;
+		}
+	}
+	if (n == 0)
+		return HEED_E_UNSUPPORTED;
+	if (n == 1)
+		return *ret_type = json_cstr(names[last]), 0;
+	return json_build_end(&build, ret_type);
+}
+
+/* The schema's `type`, or what it must be. */
+static int
+infer_type(struct strict *strict, struct heed_json schema, const struct heed_json *values,
+	   struct heed_json *ret_type)
+{
+	const struct heed_json *type = json_get(schema, "type");
+
+	if (type != NULL)
+		return *ret_type = *type, 0;
+	if (values != NULL)
+		return type_of_values(strict, values, ret_type);
+	if (json_get(schema, "properties") != NULL)
+		return *ret_type = json_cstr("object"), 0;
+	if (json_get(schema, "items") != NULL)
+		return *ret_type = json_cstr("array"), 0;
+	return HEED_E_UNSUPPORTED;
+}
+
+static int
+convert_plain(struct strict *strict, struct heed_json schema, struct json_build *build)
+{
+	const struct heed_json *constant = json_get(schema, "const");
+	const struct heed_json *values = json_get(schema, "enum");
+	struct heed_json type, typed, one;
+	struct json_build list;
+
+	if (constant != NULL) {
+		json_array(&list, strict->arena);
+		json_push(&list, *constant);
+		HEED_TRY(json_build_end(&list, &one));
+		values = &one;
+	}
+	if (values != NULL)
+		HEED_TRY(type_of_values(strict, values, &type));
+	HEED_TRY(infer_type(strict, schema, values, &type));
+	json_set_cstr(build, "type", type);
+	if (values != NULL) {
+		json_set_cstr(build, "enum", *values);
+		return 0;
+	}
+	json_object(&list, strict->arena);
+	json_set_cstr(&list, "type", type);
+	HEED_TRY(json_build_end(&list, &typed));
+	if (type_has(typed, "object"))
+		HEED_TRY(convert_object(strict, schema, build));
+	if (type_has(typed, "array")) {
+		const struct heed_json *items = json_get(schema, "items");
+		struct heed_json form;
+
+		if (items == NULL)
+			return HEED_E_UNSUPPORTED;
+		HEED_TRY(convert(strict, *items, false, &form));
+		json_set_cstr(build, "items", form);
+	}
+	return 0;
+}
+
+/* A choice: the branches, each with the common `type` where it has none. */
+static int
+convert_choice(struct strict *strict, struct heed_json schema, const struct heed_json *branches,
+	       struct json_build *build)
+{
+	const struct heed_json *type = json_get(schema, "type");
+	struct heed_json forms, form, branch;
+	struct json_build list, typed;
+
+	if (branches->kind != HEED_ARRAY || branches->len == 0)
+		return HEED_E_UNSUPPORTED;
+	for (uint32_t i = 0; i < schema.len; i++) {
+		struct heed_str name = schema.members[i].name;
+
+		if (fate_of(name) == FATE_SHAPE && !str_is(name, "type") &&
+		    !str_is(name, "anyOf") && !str_is(name, "oneOf") && !str_is(name, "$defs") &&
+		    !str_is(name, "description"))
+			return HEED_E_UNSUPPORTED;
+	}
+	json_array(&list, strict->arena);
+	for (uint32_t i = 0; i < branches->len; i++) {
+		branch = branches->items[i];
+		if (type != NULL && branch.kind == HEED_OBJECT && json_get(branch, "type") == NULL &&
+		    json_get(branch, "$ref") == NULL) {
+			json_object(&typed, strict->arena);
+			json_set_cstr(&typed, "type", *type);
+			for (uint32_t k = 0; k < branch.len; k++)
+				json_set(&typed, branch.members[k].name, branch.members[k].value);
+			HEED_TRY(json_build_end(&typed, &branch));
+		}
+		HEED_TRY(convert(strict, branch, false, &form));
+		json_push(&list, form);
+	}
+	HEED_TRY(json_build_end(&list, &forms));
+	json_set_cstr(build, "anyOf", forms);
+	return 0;
+}
+
+/* ---- allOf ------------------------------------------------------------------------------ */
+
+static int
+join_objects(struct arena *arena, struct heed_json a, struct heed_json b, struct heed_json *ret_all)
+{
+	struct json_build build;
+
+	json_object(&build, arena);
+	for (uint32_t i = 0; i < a.len; i++)
+		json_set(&build, a.members[i].name, a.members[i].value);
+	for (uint32_t i = 0; i < b.len; i++) {
+		if (json_find(a, b.members[i].name) != NULL)
+			return HEED_E_UNSUPPORTED;
+		json_set(&build, b.members[i].name, b.members[i].value);
+	}
+	return json_build_end(&build, ret_all);
+}
+
+/* `into` and `part` in one: properties and required side by side, all else equal or alone. */
+static int
+merge_part(struct arena *arena, struct heed_json into, struct heed_json part,
+	   struct heed_json *ret_all)
+{
+	struct json_build build;
+
+	if (part.kind != HEED_OBJECT || json_get(part, "$ref") != NULL)
+		return HEED_E_UNSUPPORTED;
+	json_object(&build, arena);
+	for (uint32_t i = 0; i < into.len; i++)
+		json_set(&build, into.members[i].name, into.members[i].value);
+	for (uint32_t i = 0; i < part.len; i++) {
+		const struct heed_member *member = &part.members[i];
+		const struct heed_json *have = json_find(into, member->name);
+		struct heed_json joined = member->value;
+
+		if (have != NULL && str_is(member->name, "description"))
+			continue;
+		if (have != NULL && str_is(member->name, "properties")) {
+			HEED_TRY(join_objects(arena, *have, member->value, &joined));
+		} else if (have != NULL && str_is(member->name, "required")) {
+			struct json_build list;
+
+			json_array(&list, arena);
+			for (uint32_t k = 0; k < have->len; k++)
+				json_push(&list, have->items[k]);
+			for (uint32_t k = 0; k < joined.len; k++)
+				json_push(&list, joined.items[k]);
+			HEED_TRY(json_build_end(&list, &joined));
+		} else if (have != NULL && !json_equal(*have, joined)) {
+			return HEED_E_UNSUPPORTED;
+		} else if (str_is(member->name, "additionalProperties")) {
+			return HEED_E_UNSUPPORTED; /* it would close only a part */
+		}
+		json_set(&build, member->name, joined);
+	}
+	return json_build_end(&build, ret_all);
+}
+
+static int
+merge_all_of(struct arena *arena, struct heed_json schema, struct heed_json *ret_merged)
+{
+	const struct heed_json *parts = json_get(schema, "allOf");
+	struct heed_json merged;
+	struct json_build build;
+
+	if (parts->kind != HEED_ARRAY || json_get(schema, "additionalProperties") != NULL)
+		return HEED_E_UNSUPPORTED;
+	json_object(&build, arena);
+	for (uint32_t i = 0; i < schema.len; i++)
+		if (!str_is(schema.members[i].name, "allOf"))
+			json_set(&build, schema.members[i].name, schema.members[i].value);
+	HEED_TRY(json_build_end(&build, &merged));
+	for (uint32_t i = 0; i < parts->len; i++)
+		HEED_TRY(merge_part(arena, merged, parts->items[i], &merged));
+	*ret_merged = merged;
+	return 0;
+}
+
+/* ---- the whole -------------------------------------------------------------------------- */
+
+static int
+convert_defs(struct strict *strict, const struct heed_json *defs, struct json_build *build)
+{
+	struct heed_json form, forms;
+	struct json_build all;
+
+	if (defs->kind != HEED_OBJECT)
+		return HEED_E_UNSUPPORTED;
+	json_object(&all, strict->arena);
+	for (uint32_t i = 0; i < defs->len; i++) {
+		HEED_TRY(convert(strict, defs->members[i].value, false, &form));
+		json_set(&all, defs->members[i].name, form);
+	}
+	HEED_TRY(json_build_end(&all, &forms));
+	json_set_cstr(build, "$defs", forms);
+	return 0;
+}
+
+/* What no form of this schema could keep. */
+static int
+refuse(struct heed_json schema, bool root)
+{
+	const struct heed_json *rest;
+
+	if (schema.kind != HEED_OBJECT)
+		return HEED_E_UNSUPPORTED;
+	for (uint32_t i = 0; i < schema.len; i++)
+		if (fate_of(schema.members[i].name) == FATE_NEVER)
+			return HEED_E_UNSUPPORTED;
+	rest = json_get(schema, "unevaluatedProperties");
+	if (rest != NULL && !is_false(rest))
+		return HEED_E_UNSUPPORTED;
+	if (!root && (json_get(schema, "$defs") != NULL || json_get(schema, "$id") != NULL))
+		return HEED_E_UNSUPPORTED;
+	return 0;
+}
+
+static int
+convert_node(struct strict *strict, struct heed_json schema, struct heed_json *ret_form)
+{
+	const struct heed_json *any = json_get(schema, "anyOf");
+	const struct heed_json *one = json_get(schema, "oneOf");
+	struct json_build build;
+
+	if (json_get(schema, "$ref") != NULL)
+		return convert_ref(strict, schema, ret_form);
+	json_object(&build, strict->arena);
+	HEED_TRY(describe(strict, schema, &build));
+	if (any != NULL && one != NULL)
+		return HEED_E_UNSUPPORTED;
+	if (any != NULL || one != NULL)
+		HEED_TRY(convert_choice(strict, schema, any != NULL ? any : one, &build));
+	else
+		HEED_TRY(convert_plain(strict, schema, &build));
+	return json_build_end(&build, ret_form);
+}
+
+static int
+convert(struct strict *strict, struct heed_json schema, bool root, struct heed_json *ret_form)
+{
+	int r;
+
+	HEED_TRY(refuse(schema, root));
+	if (json_get(schema, "allOf") != NULL) {
+		HEED_TRY(merge_all_of(strict->arena, schema, &schema));
+		HEED_TRY(refuse(schema, root));
+		if (json_get(schema, "allOf") != NULL)
+			return HEED_E_UNSUPPORTED;
+	}
+	/* Depth counts every nested schema but a choice's frame and the root itself. */
+	if (strict->depth > strict->rules->depth_max)
+		return HEED_E_UNSUPPORTED;
+	strict->depth++;
+	r = convert_node(strict, schema, ret_form);
+	strict->depth--;
+	return r;
+}
+
+static bool
+is_object_schema(struct heed_json schema)
+{
+	const struct heed_json *type = json_get(schema, "type");
+
+	if (json_get(schema, "anyOf") != NULL || json_get(schema, "oneOf") != NULL ||
+	    json_get(schema, "$ref") != NULL)
+		return false;
+	if (type == NULL)
+		return json_get(schema, "properties") != NULL || json_get(schema, "allOf") != NULL;
+	return str_is(json_text(*type), "object");
+}
+
+/* {type: object, properties: {answer: form}, required: [answer], ...} with `defs` at the root. */
+static int
+wrap(struct arena *arena, struct heed_json form, const struct heed_json *defs,
+     struct heed_json *ret_schema)
+{
+	struct heed_json properties, required;
+	struct json_build build;
+
+	json_object(&build, arena);
+	json_set_cstr(&build, "answer", form);
+	HEED_TRY(json_build_end(&build, &properties));
+	json_array(&build, arena);
+	json_push(&build, json_cstr("answer"));
+	HEED_TRY(json_build_end(&build, &required));
+	json_object(&build, arena);
+	json_set_cstr(&build, "type", json_cstr("object"));
+	json_set_cstr(&build, "properties", properties);
+	json_set_cstr(&build, "required", required);
+	json_set_cstr(&build, "additionalProperties", json_bool(false));
+	if (defs != NULL)
+		json_set_cstr(&build, "$defs", *defs);
+	return json_build_end(&build, ret_schema);
+}
+
+int
+strict_form(const struct strict_rules *rules, struct heed_json schema, struct arena *arena,
+	    struct heed_json *ret_strict)
+{
+	struct strict strict = {.rules = rules, .arena = arena};
+	const struct heed_json *defs = json_get(schema, "$defs");
+	struct heed_json form, holder;
+	struct json_build build;
+
+	strict.wrapped = rules->root_object && !is_object_schema(schema);
+	HEED_TRY(convert(&strict, schema, true, &form));
+	if (defs != NULL) {
+		json_object(&build, arena);
+		HEED_TRY(convert_defs(&strict, defs, &build));
+		HEED_TRY(json_build_end(&build, &holder));
+		defs = json_get(holder, "$defs");
+	}
+	if (strict.wrapped)
+		return wrap(arena, form, defs, ret_strict);
+	if (defs != NULL)
+		return join_objects(arena, form, holder, ret_strict);
+	*ret_strict = form;
+	return 0;
+}
+
+int
+strict_wrap(const struct strict_rules *rules, struct heed_json schema, struct arena *arena,
+	    struct heed_json *ret_schema)
+{
+	if (!rules->root_object || is_object_schema(schema) || schema.kind != HEED_OBJECT ||
+	    json_get(schema, "$defs") != NULL || json_get(schema, "$ref") != NULL) {
+		*ret_schema = schema;
+		return 0;
+	}
+	return wrap(arena, schema, NULL, ret_schema);
+}
