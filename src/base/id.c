@@ -1,0 +1,123 @@
+/*
+ * id.c - see id.h. Digests are OpenSSL's.
+ */
+#include "base/id.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Drawn once at random for heed. */
+const unsigned char id_space[16] = {0x8c, 0x4e, 0x1f, 0x0b, 0x53, 0x0d, 0x4a, 0x6e,
+				    0x9a, 0x27, 0x3d, 0xe1, 0x5b, 0x70, 0xc6, 0x12};
+
+void
+id_random(void *bytes, size_t len)
+{
+	unsigned char *at = bytes;
+
+	while (len > 0) {
+		ssize_t got = getrandom(at, len, 0);
+
+		if (got <= 0)
+			abort();
+		at += got;
+		len -= (size_t)got;
+	}
+}
+
+static struct heed_str
+write_uuid(char place[ID_UUID_SIZE], const unsigned char b[16])
+{
+	(void)snprintf(place, ID_UUID_SIZE,
+		       "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+		       b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+		       b[13], b[14], b[15]);
+	return (struct heed_str){place, ID_UUID_SIZE - 1};
+}
+
+static void
+mark_uuid(unsigned char bytes[16], unsigned char version)
+{
+	bytes[6] = (unsigned char)((bytes[6] & 0x0f) | version << 4);
+	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
+}
+
+struct heed_str
+id_uuid7(char place[ID_UUID_SIZE], int64_t wall_us)
+{
+	unsigned char bytes[16];
+	uint64_t ms = (uint64_t)(wall_us / 1000);
+	int i;
+
+	id_random(bytes + 6, 10);
+	for (i = 0; i < 6; i++)
+		bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
+	mark_uuid(bytes, 7);
+	return write_uuid(place, bytes);
+}
+
+struct heed_str
+id_uuid5(char place[ID_UUID_SIZE], const unsigned char space[16], struct heed_str name)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE] = {0};
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	if (context == NULL || EVP_DigestInit_ex(context, EVP_sha1(), NULL) != 1 ||
+	    EVP_DigestUpdate(context, space, 16) != 1 ||
+	    EVP_DigestUpdate(context, name.data, name.len) != 1 ||
+	    EVP_DigestFinal_ex(context, digest, NULL) != 1)
+		abort();
+	EVP_MD_CTX_free(context);
+	mark_uuid(digest, 5);
+	return write_uuid(place, digest);
+}
+
+void
+id_sha256(struct heed_str data, unsigned char ret_digest[ID_DIGEST_SIZE])
+{
+	if (EVP_Digest(data.data, data.len, ret_digest, NULL, EVP_sha256(), NULL) != 1)
+		abort();
+}
+
+void
+id_hmac_sha256(struct heed_str key, struct heed_str data, unsigned char ret_digest[ID_DIGEST_SIZE])
+{
+	if (HMAC(EVP_sha256(), key.data != NULL ? key.data : "", (int)key.len,
+		 (const unsigned char *)data.data, data.len, ret_digest, NULL) == NULL)
+		abort();
+}
+
+struct id_hash
+id_hash_parts(const struct heed_str *parts, size_t n)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	struct id_hash hash;
+	size_t i;
+
+	if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
+		abort();
+	for (i = 0; i < n; i++) {
+		uint64_t len = parts[i].len;
+
+		if (EVP_DigestUpdate(context, &len, sizeof(len)) != 1 ||
+		    EVP_DigestUpdate(context, parts[i].data, parts[i].len) != 1)
+			abort();
+	}
+	if (EVP_DigestFinal_ex(context, digest, NULL) != 1)
+		abort();
+	EVP_MD_CTX_free(context);
+	memcpy(hash.bytes, digest, sizeof(hash.bytes));
+	return hash;
+}
+
+bool
+id_equal(const void *a, const void *b, size_t len)
+{
+	return CRYPTO_memcmp(a, b, len) == 0;
+}
