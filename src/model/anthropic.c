@@ -1,21 +1,22 @@
 /*
  * anthropic.c - Anthropic's Messages API.
  *
- * Structured answers by output_config.format, or with `form: tool` by a forced strict tool.
- * Usage is normalised: their input_tokens leave out what was read from or written to the cache.
- * Source: platform.claude.com, Messages, 2026.
+ * Structured answers by output_config.format, or with `form: tool` by a forced strict
+ * tool. Usage is normalised: their input_tokens leave out what was read from or written
+ * to the cache. Source: platform.claude.com, Messages, 2026.
  */
 #include "base/error.h"
 #include "model/codec.h"
 
-static const char *const options[] = {"endpoint", "model",       "api_key", "form",
-				      "max_tokens", "temperature", NULL};
+static const char *const options[] = {"endpoint",   "model",       "api_key", "form",
+                                      "max_tokens", "temperature", NULL};
 
-/* ---- out -------------------------------------------------------------------------------- */
+/* ---- out
+ * -------------------------------------------------------------------------------- */
 
 static int
 set_tool(struct heed_json schema, bool strict, struct heed_str name, struct arena *arena,
-	 struct json_build *body)
+         struct json_build *body)
 {
 	struct heed_json tool, tools, choice;
 	struct json_build build;
@@ -58,8 +59,8 @@ set_output(struct heed_json schema, struct arena *arena, struct json_build *body
 
 /* There is no half-strict form here: what can't be strict is asked for by the prompt. */
 static int
-set_format(const struct model *model, const struct model_question *question, struct arena *arena,
-	   struct json_build *body, struct heed_json *ret_shown)
+set_format(const struct model *model, const struct model_question *question,
+           struct arena *arena, struct json_build *body, struct heed_json *ret_shown)
 {
 	struct heed_json schema = question->schema;
 	struct heed_str name = codec_name(arena, question->name);
@@ -87,14 +88,16 @@ set_format(const struct model *model, const struct model_question *question, str
 }
 
 static int
-encode(const struct model *model, const struct model_question *question, struct arena *arena,
-       struct model_request *ret_request, struct heed_error *error)
+encode(const struct model *model, const struct model_question *question,
+       struct arena *arena, struct model_request *ret_request, struct heed_error *error)
 {
-	int64_t most = question->max_tokens > 0 ? question->max_tokens : model->max_tokens;
-	double warmth = question->temperature >= 0 ? question->temperature : model->temperature;
-	struct heed_str url = codec_url(arena, model->endpoint,
-					str_ends(model->endpoint, "/v1") ? "/messages"
-									 : "/v1/messages");
+	int64_t most =
+		question->max_tokens > 0 ? question->max_tokens : model->max_tokens;
+	double warmth =
+		question->temperature >= 0 ? question->temperature : model->temperature;
+	struct heed_str base = codec_endpoint(model);
+	struct heed_str url = codec_url(
+		arena, base, str_ends(base, "/v1") ? "/messages" : "/v1/messages");
 	struct heed_json messages, shown;
 	struct heed_str text;
 	struct json_build body, turns;
@@ -121,7 +124,8 @@ encode(const struct model *model, const struct model_question *question, struct 
 	return 0;
 }
 
-/* ---- back ------------------------------------------------------------------------------- */
+/* ---- back
+ * ------------------------------------------------------------------------------- */
 
 static void
 read_usage(struct heed_json body, struct model_reply *reply)
@@ -137,7 +141,8 @@ read_usage(struct heed_json body, struct model_reply *reply)
 	}
 	to->cached_input = codec_count(*usage, "cache_read_input_tokens");
 	to->cache_write = codec_count(*usage, "cache_creation_input_tokens");
-	to->input = codec_count(*usage, "input_tokens") + to->cached_input + to->cache_write;
+	to->input =
+		codec_count(*usage, "input_tokens") + to->cached_input + to->cache_write;
 	to->output = codec_count(*usage, "output_tokens");
 	details = json_get(*usage, "output_tokens_details");
 	if (details != NULL)
@@ -178,22 +183,25 @@ static void
 read_stop(struct heed_json body, struct arena *arena, struct model_reply *reply)
 {
 	struct heed_str stop = json_get_text(body, "stop_reason");
-	const struct heed_json *why = json_path(body, "stop_details", "explanation", NULL);
+	const struct heed_json *why =
+		json_path(body, "stop_details", "explanation", NULL);
 	struct heed_str words = why != NULL ? json_text(*why) : reply->text;
 
 	if (str_is(stop, "refusal"))
-		reply_set(reply, MODEL_REFUSAL, HEED_E_REFUSED, arena, "the model refused%s%.*s",
-			  words.len > 0 ? ": " : "", STR_ARG(str_head_utf8(words, 500)));
-	else if (str_is(stop, "max_tokens") || str_is(stop, "model_context_window_exceeded"))
+		reply_set(reply, MODEL_REFUSAL, HEED_E_REFUSED, arena,
+		          "the model refused%s%.*s", words.len > 0 ? ": " : "",
+		          STR_ARG(str_head_utf8(words, 500)));
+	else if (str_is(stop, "max_tokens") ||
+	         str_is(stop, "model_context_window_exceeded"))
 		reply_set(reply, MODEL_LENGTH, HEED_E_LIMIT, arena,
-			  "the answer was cut off: %.*s", STR_ARG(stop));
+		          "the answer was cut off: %.*s", STR_ARG(stop));
 	else
 		reply->class = MODEL_ANSWER;
 }
 
 static void
-decode(const struct model *model, const struct model_response *response, struct arena *arena,
-       struct model_reply *reply)
+decode(const struct model *model, const struct model_response *response,
+       struct arena *arena, struct model_reply *reply)
 {
 	struct heed_json body = codec_parse(response, arena, reply);
 	const struct heed_json *content = json_get(body, "content");
@@ -221,18 +229,19 @@ decode(const struct model *model, const struct model_response *response, struct 
 static int
 check(const struct model *model, struct heed_error *error)
 {
-	if (model->model.len == 0 || model->endpoint.len == 0)
-		return error_set(error, HEED_E_CONFIG, "provider anthropic needs %s",
-				 model->model.len == 0 ? "a `model`" : "an `endpoint`");
+	if (model->model.len == 0)
+		return error_set(error, HEED_E_CONFIG,
+		                 "provider anthropic needs a `model`");
 	if (model->max_tokens <= 0)
 		return error_set(error, HEED_E_CONFIG,
-				 "provider anthropic needs `max_tokens` above 0");
+		                 "provider anthropic needs `max_tokens` above 0");
 	if (model->form == FORM_JSON_OBJECT || model->form == FORM_SCHEMA)
-		return error_set(error, HEED_E_CONFIG,
-				 "provider anthropic knows `form: auto`, `tool` and `prompt`");
+		return error_set(
+			error, HEED_E_CONFIG,
+			"provider anthropic knows `form: auto`, `tool` and `prompt`");
 	if (model->credential != CREDENTIAL_NONE && model->api_key.len > 0)
 		return error_set(error, HEED_E_CONFIG,
-				 "give either `api_key` or `credential`, not both");
+		                 "give either `api_key` or `credential`, not both");
 	return 0;
 }
 
@@ -240,6 +249,7 @@ const struct model_kind model_anthropic = {
 	.name = "anthropic",
 	.help = "Anthropic's Messages API.",
 	.options = options,
+	.endpoint = "https://api.anthropic.com",
 	.check = check,
 	.encode = encode,
 	.decode = decode,

@@ -1,15 +1,15 @@
 /*
  * azure.c - Azure OpenAI and AI Foundry: OpenAI's body under Azure's addresses and keys.
  *
- * With `api_version` the deployment is in the path; without it the v1 path is used and the
- * deployment is the body's `model`. Source: Azure OpenAI API version life cycle.
+ * With `api_version` the deployment is in the path; without it the v1 path is used and
+ * the deployment is the body's `model`. Source: Azure OpenAI API version life cycle.
  */
 #include "base/error.h"
 #include "model/codec.h"
 
-static const char *const options[] = {"endpoint",   "deployment",  "api_version",  "api_key",
-				      "credential", "scope",       "form",         "max_tokens",
-				      "temperature", "tokens_field", NULL};
+static const char *const options[] = {
+	"endpoint", "deployment", "api_version", "api_key",      "credential", "scope",
+	"form",     "max_tokens", "temperature", "tokens_field", NULL};
 
 static struct heed_str
 deployment_url(const struct model *model, struct arena *arena)
@@ -37,13 +37,13 @@ v1_url(const struct model *model, struct arena *arena)
 		base.len--;
 	/* The portal shows both forms of the address. */
 	return codec_url(arena, base,
-			 str_ends(base, "/openai/v1") ? "/chat/completions"
-						      : "/openai/v1/chat/completions");
+	                 str_ends(base, "/openai/v1") ? "/chat/completions"
+	                                              : "/openai/v1/chat/completions");
 }
 
 static int
-encode(const struct model *model, const struct model_question *question, struct arena *arena,
-       struct model_request *ret_request, struct heed_error *error)
+encode(const struct model *model, const struct model_question *question,
+       struct arena *arena, struct model_request *ret_request, struct heed_error *error)
 {
 	bool dated = model->api_version.len > 0;
 	struct heed_str url = dated ? deployment_url(model, arena) : v1_url(model, arena);
@@ -51,8 +51,8 @@ encode(const struct model *model, const struct model_question *question, struct 
 	struct json_build body;
 
 	(void)error; /* nothing can be wrong with a question but a lack of memory */
-	HEED_TRY(openai_body(model, question, &strict_azure, dated ? none : model->deployment,
-			     arena, &body));
+	HEED_TRY(openai_body(model, question, &strict_azure,
+	                     dated ? none : model->deployment, arena, &body));
 	HEED_TRY(codec_finish(model, &body, url, arena, ret_request));
 	if (model->api_key.len > 0)
 		codec_header(ret_request, "api-key", model->api_key);
@@ -64,16 +64,18 @@ check(const struct model *model, struct heed_error *error)
 {
 	if (model->endpoint.len == 0 || model->deployment.len == 0)
 		return error_set(error, HEED_E_CONFIG, "provider azure needs %s",
-				 model->endpoint.len == 0 ? "an `endpoint`" : "a `deployment`");
+		                 model->endpoint.len == 0 ? "an `endpoint`"
+		                                          : "a `deployment`");
 	if (model->form == FORM_TOOL)
 		return error_set(error, HEED_E_CONFIG,
-				 "`form: tool` is for provider anthropic");
+		                 "`form: tool` is for provider anthropic");
 	if (model->api_key.len > 0 && model->credential != CREDENTIAL_NONE)
 		return error_set(error, HEED_E_CONFIG,
-				 "give either `api_key` or `credential`, not both");
+		                 "give either `api_key` or `credential`, not both");
 	if (model->api_key.len == 0 && model->credential == CREDENTIAL_NONE)
-		return error_set(error, HEED_E_CONFIG,
-				 "provider azure needs `api_key` or `credential: default`");
+		return error_set(
+			error, HEED_E_CONFIG,
+			"provider azure needs `api_key` or `credential: default`");
 	return 0;
 }
 

@@ -6,6 +6,14 @@
 #include <assert.h>
 
 struct heed_str
+codec_endpoint(const struct model *model)
+{
+	if (model->endpoint.len > 0)
+		return model->endpoint;
+	return str_of(model_kinds[model->provider]->endpoint);
+}
+
+struct heed_str
 codec_url(struct arena *arena, struct heed_str base, const char *path)
 {
 	while (base.len > 0 && base.data[base.len - 1] == '/')
@@ -26,7 +34,7 @@ codec_name(struct arena *arena, struct heed_str name)
 	for (size_t i = 0; i < copy.len; i++) {
 		char c = place[i];
 		bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			    (c >= '0' && c <= '9') || c == '_' || c == '-';
+		            (c >= '0' && c <= '9') || c == '_' || c == '-';
 
 		if (!fine)
 			place[i] = '_';
@@ -37,7 +45,7 @@ codec_name(struct arena *arena, struct heed_str name)
 /* Nesting is bounded by the reader of the configuration (JSON_DEPTH_MAX). */
 int
 codec_merge(struct arena *arena, struct heed_json target, struct heed_json patch,
-	    struct heed_json *ret_value)
+            struct heed_json *ret_value)
 {
 	struct json_build build;
 
@@ -54,8 +62,8 @@ codec_merge(struct arena *arena, struct heed_json target, struct heed_json patch
 
 		if (member->value.kind == HEED_NULL)
 			continue;
-		HEED_TRY(codec_merge(arena, have != NULL ? *have : json_null(), member->value,
-				     &merged));
+		HEED_TRY(codec_merge(arena, have != NULL ? *have : json_null(),
+		                     member->value, &merged));
 		json_set(&build, member->name, merged);
 	}
 	return json_build_end(&build, ret_value);
@@ -64,14 +72,15 @@ codec_merge(struct arena *arena, struct heed_json target, struct heed_json patch
 void
 codec_header(struct model_request *request, const char *name, struct heed_str value)
 {
-	assert(request->n_headers < sizeof(request->headers) / sizeof(request->headers[0]));
+	assert(request->n_headers <
+	       sizeof(request->headers) / sizeof(request->headers[0]));
 	request->headers[request->n_headers++] =
 		(struct http_header){.name = str_of(name), .value = value};
 }
 
 int
 codec_finish(const struct model *model, struct json_build *body, struct heed_str url,
-	     struct arena *arena, struct model_request *ret_request)
+             struct arena *arena, struct model_request *ret_request)
 {
 	struct heed_json value;
 

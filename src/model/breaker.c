@@ -34,7 +34,8 @@ open_until(struct breaker *breaker, int64_t until_ms)
 void
 breaker_init(struct breaker *breaker, const struct model_breaker *settings)
 {
-	*breaker = (struct breaker){.settings = *settings, .pause_ms = settings->pause_ms};
+	*breaker =
+		(struct breaker){.settings = *settings, .pause_ms = settings->pause_ms};
 	check(breaker);
 }
 
@@ -77,7 +78,8 @@ report_probe(struct breaker *breaker, enum breaker_result result, int64_t now_ms
 }
 
 bool
-breaker_report(struct breaker *breaker, bool probe, enum breaker_result result, int64_t now_ms)
+breaker_report(struct breaker *breaker, bool probe, enum breaker_result result,
+               int64_t now_ms)
 {
 	bool changed = false;
 
@@ -90,7 +92,7 @@ breaker_report(struct breaker *breaker, bool probe, enum breaker_result result, 
 	if (result == BREAKER_GOOD) {
 		breaker->failures = 0;
 	} else if (breaker->settings.failures > 0 &&
-		   ++breaker->failures >= breaker->settings.failures) {
+	           ++breaker->failures >= breaker->settings.failures) {
 		open_until(breaker, now_ms + breaker->pause_ms);
 		changed = true;
 	}

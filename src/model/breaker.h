@@ -3,14 +3,15 @@
  *
  *	           failures in a row reach the bound
  *	CLOSED ------------------------------------------> OPEN <---------.
- *	   ^                                                 |            | the probe fails:
- *	   |                 the pause is over, and somebody |            | the pause doubles
- *	   |                                   wants to call v            | (16 times at most)
+ *	   ^                                                 |            | the probe
+ *fails: |                 the pause is over, and somebody |            | the pause
+ *doubles |                                   wants to call v            | (16 times at
+ *most)
  *	   '--- the probe answers -------------------- HALF_OPEN ---------'
  *
- * CLOSED: calls pass; `failures` counts those in a row. OPEN: none passes before `until_ms`.
- * HALF_OPEN: exactly one call, the probe, is under way; results of older calls count for
- * nothing. A pure machine on a clock that the caller passes in.
+ * CLOSED: calls pass; `failures` counts those in a row. OPEN: none passes before
+ *`until_ms`. HALF_OPEN: exactly one call, the probe, is under way; results of older calls
+ *count for nothing. A pure machine on a clock that the caller passes in.
  */
 #ifndef HEED_MODEL_BREAKER_H
 #define HEED_MODEL_BREAKER_H
@@ -40,6 +41,6 @@ int64_t breaker_wait(const struct breaker *breaker, int64_t now_ms);
 bool breaker_take(struct breaker *breaker);
 /* It ended. Did the state change? */
 bool breaker_report(struct breaker *breaker, bool probe, enum breaker_result result,
-		    int64_t now_ms);
+                    int64_t now_ms);
 
 #endif

@@ -105,7 +105,7 @@ find(struct cache *cache, const struct id_hash *key)
 
 void
 cache_put(struct cache *cache, const struct id_hash *key, const struct model_reply *reply,
-	  int64_t until_ms)
+          int64_t until_ms)
 {
 	size_t size = sizeof(struct entry) + reply->text.len + reply->model.len;
 	struct entry *entry = find(cache, key);
@@ -121,23 +121,24 @@ cache_put(struct cache *cache, const struct id_hash *key, const struct model_rep
 	if (entry == NULL)
 		return;
 	*entry = (struct entry){.key = *key,
-				.until_ms = until_ms,
-				.chain = *bucket,
-				.size = size,
-				.text_len = reply->text.len,
-				.model_len = reply->model.len};
+	                        .until_ms = until_ms,
+	                        .chain = *bucket,
+	                        .size = size,
+	                        .text_len = reply->text.len,
+	                        .model_len = reply->model.len};
 	if (entry->text_len > 0)
 		memcpy(entry->bytes, reply->text.data, entry->text_len);
 	if (entry->model_len > 0)
-		memcpy(entry->bytes + entry->text_len, reply->model.data, entry->model_len);
+		memcpy(entry->bytes + entry->text_len, reply->model.data,
+		       entry->model_len);
 	*bucket = entry;
 	push_newest(cache, entry);
 	cache->bytes += size;
 }
 
 int
-cache_get(struct cache *cache, const struct id_hash *key, int64_t now_ms, struct arena *arena,
-	  struct model_reply *ret_reply)
+cache_get(struct cache *cache, const struct id_hash *key, int64_t now_ms,
+          struct arena *arena, struct model_reply *ret_reply)
 {
 	struct entry *entry = find(cache, key);
 	struct model_reply reply = {.class = MODEL_ANSWER, .retry_after_ms = -1};
@@ -149,8 +150,8 @@ cache_get(struct cache *cache, const struct id_hash *key, int64_t now_ms, struct
 		return HEED_E_NOTFOUND;
 	}
 	reply.text = arena_str(arena, (struct heed_str){entry->bytes, entry->text_len});
-	reply.model = arena_str(
-		arena, (struct heed_str){entry->bytes + entry->text_len, entry->model_len});
+	reply.model = arena_str(arena, (struct heed_str){entry->bytes + entry->text_len,
+	                                                 entry->model_len});
 	if (reply.text.data == NULL || reply.model.data == NULL)
 		return HEED_E_NOMEM;
 	reply.shared = true;

@@ -11,54 +11,62 @@
 
 extern const struct model_kind model_openai, model_azure, model_anthropic, model_rules;
 
-/* ---- prompt.c --------------------------------------------------------------------------- */
+/* ---- prompt.c
+ * --------------------------------------------------------------------------- */
 
-/* Heed's own system text: data is never instruction, then the model's and the question's. When
- * `shown` is not null the schema is written out. {NULL, 0} without memory. */
-struct heed_str prompt_system(const struct model *model, const struct model_question *question,
-			      struct heed_json shown, struct arena *arena);
+/* Heed's own system text: data is never instruction, then the model's and the question's.
+ * When `shown` is not null the schema is written out. {NULL, 0} without memory. */
+struct heed_str
+prompt_system(const struct model *model, const struct model_question *question,
+              struct heed_json shown, struct arena *arena);
 /* Bytes that prompt_system adds at most, without a shown schema. */
 size_t prompt_frame_len(void);
 /* The turns after the system text: user, and for a repair assistant and user again, as
  * [{role, content}]; sticky failures are the builder's. */
 void prompt_turns(const struct model_question *question, struct json_build *turns,
-		  struct arena *arena);
+                  struct arena *arena);
 
-/* ---- body.c ----------------------------------------------------------------------------- */
+/* ---- body.c
+ * ----------------------------------------------------------------------------- */
 
+/* The model's endpoint, or its kind's; may be empty. */
+struct heed_str codec_endpoint(const struct model *model);
 /* `base` joined with a path, without a doubled slash. {NULL, 0} without memory. */
 struct heed_str codec_url(struct arena *arena, struct heed_str base, const char *path);
 /* The name of an answer as providers take it: [A-Za-z0-9_-]{1,64}. */
 struct heed_str codec_name(struct arena *arena, struct heed_str name);
 /* RFC 7396: `patch` merged into `target`, null removes. */
 int codec_merge(struct arena *arena, struct heed_json target, struct heed_json patch,
-		struct heed_json *ret_value);
+                struct heed_json *ret_value);
 /* The request: body with `extra` merged and written, content type, POST to `url`. */
 int codec_finish(const struct model *model, struct json_build *body, struct heed_str url,
-		 struct arena *arena, struct model_request *ret_request);
+                 struct arena *arena, struct model_request *ret_request);
 void codec_header(struct model_request *request, const char *name, struct heed_str value);
 
-/* ---- reply.c ---------------------------------------------------------------------------- */
+/* ---- reply.c
+ * ---------------------------------------------------------------------------- */
 
 /* The response's body as JSON, or null. Keeps `raw` and the request id in any case. */
 struct heed_json codec_parse(const struct model_response *response, struct arena *arena,
-			     struct model_reply *reply);
+                             struct model_reply *reply);
 /* Fill a reply that is a failure from the status and the usual error bodies. */
 void codec_fail(const struct model_response *response, struct heed_json body,
-		struct arena *arena, struct model_reply *reply);
+                struct arena *arena, struct model_reply *reply);
 /* Set code and class; `message` is printf'd on the arena. */
-void reply_set(struct model_reply *reply, enum model_class class, int code, struct arena *arena,
-	       const char *format, ...) __attribute__((format(printf, 5, 6)));
+void reply_set(struct model_reply *reply, enum model_class class, int code,
+               struct arena *arena, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
 /* A token count as it stands in JSON: 0 when absent or absurd. */
 int64_t codec_count(struct heed_json object, const char *name);
 
-/* ---- openai.c, for azure.c ---------------------------------------------------------------- */
+/* ---- openai.c, for azure.c
+ * ---------------------------------------------------------------- */
 
 /* The chat completions body without `model` when `name` is empty. */
 int openai_body(const struct model *model, const struct model_question *question,
-		const struct strict_rules *rules, struct heed_str name, struct arena *arena,
-		struct json_build *body);
+                const struct strict_rules *rules, struct heed_str name,
+                struct arena *arena, struct json_build *body);
 void openai_decode(const struct model *model, const struct model_response *response,
-		   struct arena *arena, struct model_reply *reply);
+                   struct arena *arena, struct model_reply *reply);
 
 #endif

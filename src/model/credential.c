@@ -3,9 +3,9 @@
  *
  * A source's fetch is one small machine:
  *
- *	IDLE --credential_get--> step: request --reply--> token kept, waiters told --> IDLE
- *	                          ^  |  \-- HEED_E_NOTFOUND: the next step of the chain
- *	                          |  '--- may pass: again after 1, 2, 4 s (managed identity)
+ *	IDLE --credential_get--> step: request --reply--> token kept, waiters told -->
+ *IDLE ^  |  \-- HEED_E_NOTFOUND: the next step of the chain |  '--- may pass: again after
+ *1, 2, 4 s (managed identity)
  *	                          '--- Arc's 401: again with the file's secret
  *
  * `busy` while not IDLE; at most one of call, work and timer is then armed.
@@ -54,7 +54,8 @@ struct credentials {
 
 static void run_step(struct source *source);
 
-/* ---- the end of a fetch ----------------------------------------------------------------- */
+/* ---- the end of a fetch
+ * ----------------------------------------------------------------- */
 
 static void
 finish(struct source *source, int code, const char *text)
@@ -66,7 +67,8 @@ finish(struct source *source, int code, const char *text)
 	/* With an old token that still lives, a failed refresh is no failure yet. */
 	if (code != 0 && source->token != NULL &&
 	    loop_steady_ms(source->credentials->loop) < source->dies_ms) {
-		source->refresh_ms = loop_steady_ms(source->credentials->loop) + MARGIN_MS / 2;
+		source->refresh_ms =
+			loop_steady_ms(source->credentials->loop) + MARGIN_MS / 2;
 		code = 0;
 	}
 	while ((wait = source->waits) != NULL) {
@@ -79,14 +81,15 @@ static void
 fail(struct source *source, int code, struct heed_str why)
 {
 	static const char *const names[] = {"environment", "workload identity",
-					    "managed identity", "az"};
+	                                    "managed identity", "az"};
 	char text[480];
 
 	if (source->step >= STEP_END)
-		(void)snprintf(text, sizeof(text), "no Entra credential is configured here");
+		(void)snprintf(text, sizeof(text),
+		               "no Entra credential is configured here");
 	else
 		(void)snprintf(text, sizeof(text), "Entra credential (%s): %.*s",
-			       names[source->step], STR_ARG(why));
+		               names[source->step], STR_ARG(why));
 	finish(source, code, text);
 }
 
@@ -130,7 +133,8 @@ pass_over(struct source *source, struct heed_str why)
 	run_step(source);
 }
 
-/* ---- by HTTP ---------------------------------------------------------------------------- */
+/* ---- by HTTP
+ * ---------------------------------------------------------------------------- */
 
 static void send_request(struct source *source);
 
@@ -150,21 +154,23 @@ on_bad_status(struct source *source, const struct http_reply *reply)
 {
 	bool managed = source->step == STEP_MANAGED;
 	bool passing = reply->status == 429 || reply->status >= 500 ||
-		       (managed && (reply->status == 404 || reply->status == 410));
+	               (managed && (reply->status == 404 || reply->status == 410));
 	struct heed_str why = token_failure(&source->arena, reply->body);
 
 	if (reply->status == 401 && source->request.arc) {
-		struct heed_str challenge =
-			http_header_find(reply->headers, reply->n_headers, "www-authenticate");
+		struct heed_str challenge = http_header_find(
+			reply->headers, reply->n_headers, "www-authenticate");
 
 		if (token_request_arc(&source->arena, challenge, &source->request) == 0)
 			send_request(source);
 		else
-			fail(source, HEED_E_PERMANENT, HEED_STR("Azure Arc's challenge is unusable"));
+			fail(source, HEED_E_PERMANENT,
+			     HEED_STR("Azure Arc's challenge is unusable"));
 		return;
 	}
 	if (managed && passing && source->tries < TRIES_MAX) {
-		loop_timer_set(source->credentials->loop, &source->timer, 1000LL << source->tries++);
+		loop_timer_set(source->credentials->loop, &source->timer,
+		               1000LL << source->tries++);
 		return;
 	}
 	if (managed && reply->status == 400)
@@ -180,7 +186,8 @@ on_reply(void *arg, const struct http_reply *reply)
 
 	source->call = NULL;
 	if (reply->error != 0) {
-		/* Nobody answers at the metadata address: this is not a machine of Azure's. */
+		/* Nobody answers at the metadata address: this is not a machine of
+		 * Azure's. */
 		if (source->step == STEP_MANAGED && source->chained)
 			pass_over(source, str_of(reply->text));
 		else
@@ -196,24 +203,27 @@ static void
 send_request(struct source *source)
 {
 	const struct token_request *request = &source->request;
-	struct http_request http = {.url = request->url,
-				    .headers = request->headers,
-				    .n_headers = request->n_headers,
-				    .body = request->body,
-				    .has_body = request->body.len > 0,
-				    .timeout_ms = request->local && source->chained ? 3000 : 20000,
-				    .connect_timeout_ms = request->local ? 1000 : 0,
-				    .reply_max = 262144,
-				    .proxy = request->local ? "" : NULL};
+	struct http_request http = {
+		.url = request->url,
+		.headers = request->headers,
+		.n_headers = request->n_headers,
+		.body = request->body,
+		.has_body = request->body.len > 0,
+		.timeout_ms = request->local && source->chained ? 3000 : 20000,
+		.connect_timeout_ms = request->local ? 1000 : 0,
+		.reply_max = 262144,
+		.proxy = request->local ? "" : NULL};
 	struct heed_error error = {0};
-	int r = http_start(source->credentials->http, &http, on_reply, source, &source->call, &error);
+	int r = http_start(source->credentials->http, &http, on_reply, source,
+	                   &source->call, &error);
 
 	if (r != 0)
 		fail(source, r == HEED_E_NOMEM ? HEED_E_TRANSIENT : HEED_E_PERMANENT,
 		     str_of(error.text));
 }
 
-/* ---- by the az command ------------------------------------------------------------------ */
+/* ---- by the az command
+ * ------------------------------------------------------------------ */
 
 static void
 on_cli(void *arg)
@@ -256,7 +266,8 @@ start_cli(struct source *source)
 	loop_work(source->credentials->loop, &cli->work);
 }
 
-/* ---- steps ------------------------------------------------------------------------------ */
+/* ---- steps
+ * ------------------------------------------------------------------------------ */
 
 static void
 run_step(struct source *source)
@@ -274,8 +285,8 @@ run_step(struct source *source)
 		r = token_request_workload(&source->arena, scope, &source->request);
 		break;
 	case STEP_MANAGED:
-		r = token_request_managed(&source->arena, scope, source->credentials->imds,
-					  &source->request);
+		r = token_request_managed(&source->arena, scope,
+		                          source->credentials->imds, &source->request);
 		break;
 	case STEP_CLI:
 	case STEP_END:
@@ -321,7 +332,8 @@ fetch(struct source *source)
 	loop_timer_set(source->credentials->loop, &source->timer, 0);
 }
 
-/* ---- public ----------------------------------------------------------------------------- */
+/* ---- public
+ * ----------------------------------------------------------------------------- */
 
 struct credentials *
 credentials_new(struct loop *loop, struct http_client *http, const char *imds_endpoint)
@@ -396,8 +408,9 @@ add(struct credentials *credentials, enum model_credential kind, struct heed_str
 }
 
 int
-credential_get(struct credentials *credentials, enum model_credential kind, struct heed_str scope,
-	       struct credential_wait *wait, struct heed_str *ret_token)
+credential_get(struct credentials *credentials, enum model_credential kind,
+               struct heed_str scope, struct credential_wait *wait,
+               struct heed_str *ret_token)
 {
 	struct source *source = find(credentials, kind, scope);
 	int64_t now_ms = loop_steady_ms(credentials->loop);
@@ -420,8 +433,10 @@ credential_get(struct credentials *credentials, enum model_credential kind, stru
 void
 credential_cancel(struct credentials *credentials, struct credential_wait *wait)
 {
-	for (struct source *source = credentials->sources; source != NULL; source = source->next) {
-		for (struct credential_wait **at = &source->waits; *at != NULL; at = &(*at)->next) {
+	for (struct source *source = credentials->sources; source != NULL;
+	     source = source->next) {
+		for (struct credential_wait **at = &source->waits; *at != NULL;
+		     at = &(*at)->next) {
 			if (*at == wait) {
 				*at = wait->next;
 				return;
@@ -431,11 +446,13 @@ credential_cancel(struct credentials *credentials, struct credential_wait *wait)
 }
 
 void
-credential_reject(struct credentials *credentials, enum model_credential kind, struct heed_str scope)
+credential_reject(struct credentials *credentials, enum model_credential kind,
+                  struct heed_str scope)
 {
 	struct source *source = find(credentials, kind, scope);
 
-	/* One new token for a burst of refusals: while a fetch is under way nothing is lost. */
+	/* One new token for a burst of refusals: while a fetch is under way nothing is
+	 * lost. */
 	if (source != NULL && !source->busy) {
 		source->dies_ms = 0;
 		source->refresh_ms = 0;

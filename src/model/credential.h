@@ -1,13 +1,14 @@
 /*
  * credential.h - Entra tokens without an SDK.
  *
- * One source for each (credential, scope): it keeps a token, fetches a new one when a fifth of
- * its life is left (callers go on with the old one meanwhile), and asks once however many wait.
- * The chain of `default` is environment secret, workload identity, managed identity (App
- * Service, Azure Arc, IMDS), the az command; what is not there is passed over, what is there
- * and fails ends the search; the first that worked stays. Standard variables are
- * honoured: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_FEDERATED_TOKEN_FILE,
- * AZURE_AUTHORITY_HOST (sovereign clouds), IDENTITY_ENDPOINT, IDENTITY_HEADER, IMDS_ENDPOINT.
+ * One source for each (credential, scope): it keeps a token, fetches a new one when a
+ * fifth of its life is left (callers go on with the old one meanwhile), and asks once
+ * however many wait. The chain of `default` is environment secret, workload identity,
+ * managed identity (App Service, Azure Arc, IMDS), the az command; what is not there is
+ * passed over, what is there and fails ends the search; the first that worked stays.
+ * Standard variables are honoured: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET,
+ * AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST (sovereign clouds), IDENTITY_ENDPOINT,
+ * IDENTITY_HEADER, IMDS_ENDPOINT.
  */
 #ifndef HEED_MODEL_CREDENTIAL_H
 #define HEED_MODEL_CREDENTIAL_H
@@ -27,20 +28,21 @@ struct credential_wait {
 };
 
 /* `imds_endpoint` NULL for the real one. NULL without memory. */
-struct credentials *credentials_new(struct loop *loop, struct http_client *http,
-				    const char *imds_endpoint);
+struct credentials *
+credentials_new(struct loop *loop, struct http_client *http, const char *imds_endpoint);
 /* Waiters are forgotten. Takes NULL. */
 void credentials_free(struct credentials *credentials);
 /* 0 and a token (borrowed until the turn's end), HEED_WAIT, or HEED_E_NOMEM. */
 int credential_get(struct credentials *credentials, enum model_credential kind,
-		   struct heed_str scope, struct credential_wait *wait,
-		   struct heed_str *ret_token);
+                   struct heed_str scope, struct credential_wait *wait,
+                   struct heed_str *ret_token);
 void credential_cancel(struct credentials *credentials, struct credential_wait *wait);
 /* The service refused the token (401): fetch a new one next time. */
 void credential_reject(struct credentials *credentials, enum model_credential kind,
-		       struct heed_str scope);
+                       struct heed_str scope);
 
-/* ---- credential_cli.c ------------------------------------------------------------------- */
+/* ---- credential_cli.c
+ * ------------------------------------------------------------------- */
 
 /* Run `az account get-access-token` on a work thread; `work->done` is the caller's. */
 struct credential_cli {

@@ -1,9 +1,9 @@
 /*
  * credential_cli.c - a token by the az command, for people's own machines.
  *
- * An argument vector, never a shell; it blocks and therefore runs on a work thread, for at most
- * 15 seconds. `expires_on` (seconds since 1970, az 2.54 and later) is used; `expiresOn` is
- * local time without an offset and is not.
+ * An argument vector, never a shell; it blocks and therefore runs on a work thread, for
+ * at most 15 seconds. `expires_on` (seconds since 1970, az 2.54 and later) is used;
+ * `expiresOn` is local time without an offset and is not.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /*
  * credential_http.c - the token services' requests and replies.
  *
- * Sources: OAuth 2.0 client credentials on Entra, workload identity federation, App Service's and
- * Azure Arc's managed identity, IMDS (api-version 2018-02-01).
+ * Sources: OAuth 2.0 client credentials on Entra, workload identity federation, App
+ * Service's and Azure Arc's managed identity, IMDS (api-version 2018-02-01).
  */
 #include "model/credential_http.h"
 
@@ -105,11 +105,13 @@ form_request(struct arena *arena, struct heed_buf *form, struct token_request *r
 }
 
 int
-token_request_secret(struct arena *arena, struct heed_str scope, struct token_request *ret)
+token_request_secret(struct arena *arena, struct heed_str scope,
+                     struct token_request *ret)
 {
 	struct heed_buf form;
 
-	if (variable("AZURE_TENANT_ID").len == 0 || variable("AZURE_CLIENT_ID").len == 0 ||
+	if (variable("AZURE_TENANT_ID").len == 0 ||
+	    variable("AZURE_CLIENT_ID").len == 0 ||
 	    variable("AZURE_CLIENT_SECRET").len == 0)
 		return HEED_E_NOTFOUND;
 	buf_init(&form, FILE_MAX);
@@ -121,7 +123,8 @@ token_request_secret(struct arena *arena, struct heed_str scope, struct token_re
 }
 
 int
-token_request_workload(struct arena *arena, struct heed_str scope, struct token_request *ret)
+token_request_workload(struct arena *arena, struct heed_str scope,
+                       struct token_request *ret)
 {
 	const char *path = getenv("AZURE_FEDERATED_TOKEN_FILE");
 	struct heed_str assertion;
@@ -136,7 +139,7 @@ token_request_workload(struct arena *arena, struct heed_str scope, struct token_
 	add_field(&form, "grant_type", HEED_STR("client_credentials"));
 	add_field(&form, "client_id", variable("AZURE_CLIENT_ID"));
 	add_field(&form, "client_assertion_type",
-		  HEED_STR("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
+	          HEED_STR("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
 	add_field(&form, "client_assertion", assertion);
 	add_field(&form, "scope", scope);
 	return form_request(arena, &form, ret);
@@ -144,8 +147,8 @@ token_request_workload(struct arena *arena, struct heed_str scope, struct token_
 
 /* `base` with its query; the resource is the scope without "/.default". */
 static int
-managed_url(struct arena *arena, struct heed_str base, const char *version, struct heed_str scope,
-	    struct heed_str *ret_url)
+managed_url(struct arena *arena, struct heed_str base, const char *version,
+            struct heed_str scope, struct heed_str *ret_url)
 {
 	struct heed_buf query, buf;
 	int r;
@@ -172,7 +175,7 @@ managed_url(struct arena *arena, struct heed_str base, const char *version, stru
 
 int
 token_request_managed(struct arena *arena, struct heed_str scope, const char *imds,
-		      struct token_request *ret)
+                      struct token_request *ret)
 {
 	struct heed_str endpoint = variable("IDENTITY_ENDPOINT");
 	struct heed_str secret = variable("IDENTITY_HEADER");
@@ -180,15 +183,18 @@ token_request_managed(struct arena *arena, struct heed_str scope, const char *im
 
 	request.headers[0] = (struct http_header){HEED_STR("Metadata"), HEED_STR("true")};
 	if (endpoint.len > 0 && secret.len > 0) {
-		request.headers[0] = (struct http_header){HEED_STR("X-IDENTITY-HEADER"), secret};
+		request.headers[0] =
+			(struct http_header){HEED_STR("X-IDENTITY-HEADER"), secret};
 		HEED_TRY(managed_url(arena, endpoint, "2019-08-01", scope, &request.url));
 	} else if (endpoint.len > 0 && variable("IMDS_ENDPOINT").len > 0) {
 		request.arc = true;
 		HEED_TRY(managed_url(arena, endpoint, "2020-06-01", scope, &request.url));
 	} else {
-		struct heed_str base = str_of(imds != NULL ? imds : "http://169.254.169.254");
+		struct heed_str base =
+			str_of(imds != NULL ? imds : "http://169.254.169.254");
 
-		base = arena_printf(arena, "%.*s/metadata/identity/oauth2/token", STR_ARG(base));
+		base = arena_printf(arena, "%.*s/metadata/identity/oauth2/token",
+		                    STR_ARG(base));
 		if (base.data == NULL)
 			return HEED_E_NOMEM;
 		HEED_TRY(managed_url(arena, base, "2018-02-01", scope, &request.url));
@@ -198,7 +204,8 @@ token_request_managed(struct arena *arena, struct heed_str scope, const char *im
 }
 
 int
-token_request_arc(struct arena *arena, struct heed_str challenge, struct token_request *request)
+token_request_arc(struct arena *arena, struct heed_str challenge,
+                  struct token_request *request)
 {
 	struct heed_str mark = HEED_STR("realm="), path, secret;
 	size_t at = str_search(challenge, mark);
@@ -226,7 +233,8 @@ token_request_arc(struct arena *arena, struct heed_str challenge, struct token_r
 	return 0;
 }
 
-/* ---- replies ---------------------------------------------------------------------------- */
+/* ---- replies
+ * ---------------------------------------------------------------------------- */
 
 /* Seconds, as a number or as text. */
 static int64_t
@@ -240,7 +248,8 @@ seconds(struct heed_json body, const char *name)
 }
 
 int
-token_read(struct arena *arena, struct heed_str body, int64_t now_us, struct token *ret_token)
+token_read(struct arena *arena, struct heed_str body, int64_t now_us,
+           struct token *ret_token)
 {
 	struct heed_json json;
 	struct token token = {.life_ms = 0};
@@ -248,7 +257,8 @@ token_read(struct arena *arena, struct heed_str body, int64_t now_us, struct tok
 	size_t from = str_find(body, '{');
 
 	/* az may print a warning first. */
-	if (json_parse(arena, str_trim(str_from(body, from < body.len ? from : 0)), &json, NULL) != 0)
+	if (json_parse(arena, str_trim(str_from(body, from < body.len ? from : 0)), &json,
+	               NULL) != 0)
 		return HEED_E_INVALID;
 	token.text = json_get_text(json, "access_token");
 	if (token.text.len == 0)

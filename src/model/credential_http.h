@@ -16,14 +16,17 @@ struct token_request {
 	bool arc;             /* a 401 names a file with the secret to send */
 };
 
-/* Each makes the request on `arena`: 0, HEED_E_NOTFOUND (not configured here), HEED_E_IO (a file
- * can't be read), HEED_E_NOMEM. */
-int token_request_secret(struct arena *arena, struct heed_str scope, struct token_request *ret);
-int token_request_workload(struct arena *arena, struct heed_str scope, struct token_request *ret);
+/* Each makes the request on `arena`: 0, HEED_E_NOTFOUND (not configured here), HEED_E_IO
+ * (a file can't be read), HEED_E_NOMEM. */
+int token_request_secret(struct arena *arena, struct heed_str scope,
+                         struct token_request *ret);
+int token_request_workload(struct arena *arena, struct heed_str scope,
+                           struct token_request *ret);
 int token_request_managed(struct arena *arena, struct heed_str scope, const char *imds,
-			  struct token_request *ret);
+                          struct token_request *ret);
 /* Azure Arc's second request: the secret is in the file that `challenge` names. */
-int token_request_arc(struct arena *arena, struct heed_str challenge, struct token_request *request);
+int token_request_arc(struct arena *arena, struct heed_str challenge,
+                      struct token_request *request);
 
 struct token {
 	struct heed_str text;
@@ -31,9 +34,10 @@ struct token {
 	int64_t refresh_ms; /* from now */
 };
 
-/* A token from a reply's body (any of the services', and az's). `now_us` for absolute times.
- * HEED_E_INVALID. */
-int token_read(struct arena *arena, struct heed_str body, int64_t now_us, struct token *ret_token);
+/* A token from a reply's body (any of the services', and az's). `now_us` for absolute
+ * times. HEED_E_INVALID. */
+int token_read(struct arena *arena, struct heed_str body, int64_t now_us,
+               struct token *ret_token);
 /* The words of a failed reply, without anything secret. */
 struct heed_str token_failure(struct arena *arena, struct heed_str body);
 

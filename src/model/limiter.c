@@ -5,8 +5,8 @@
 
 #include <assert.h>
 
-#define SCALE 60000	      /* a unit, in bucket levels */
-#define BURST_MS 10000	      /* what a bucket holds */
+#define SCALE 60000           /* a unit, in bucket levels */
+#define BURST_MS 10000        /* what a bucket holds */
 #define PAUSE_MAX_MS 3600000  /* of a provider's Retry-After */
 #define TOKENS_MAX 1000000000 /* of one call; keeps levels within 64 bits */
 
@@ -24,7 +24,8 @@ bucket_set(struct limiter_bucket *bucket, int64_t rate)
 static void
 bucket_fill(struct limiter_bucket *bucket, int64_t ms)
 {
-	/* An hour fills any bucket that is not deep in debt; longer would only overflow. */
+	/* An hour fills any bucket that is not deep in debt; longer would only overflow.
+	 */
 	int64_t most = ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
 
 	bucket->level += bucket->rate * most;
@@ -79,7 +80,8 @@ limiter_wait(struct limiter *limiter, int64_t tokens, int64_t now_ms)
 		bucket_fill(&limiter->tokens, now_ms - limiter->filled_ms);
 		limiter->filled_ms = now_ms;
 	}
-	if (limiter->limits.in_flight > 0 && limiter->in_flight >= limiter->limits.in_flight)
+	if (limiter->limits.in_flight > 0 &&
+	    limiter->in_flight >= limiter->limits.in_flight)
 		return LIMITER_RELEASE;
 	requests_ms = bucket_wait(&limiter->requests, 1);
 	tokens_ms = bucket_wait(&limiter->tokens, bound_tokens(tokens));

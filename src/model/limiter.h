@@ -1,6 +1,7 @@
 /*
- * limiter.h - how much one model is asked: calls at once, requests and tokens a minute, and the
- * pauses that the provider asks for. Pure arithmetic on a clock that the caller passes in.
+ * limiter.h - how much one model is asked: calls at once, requests and tokens a minute,
+ * and the pauses that the provider asks for. Pure arithmetic on a clock that the caller
+ * passes in.
  */
 #ifndef HEED_MODEL_LIMITER_H
 #define HEED_MODEL_LIMITER_H
@@ -28,7 +29,8 @@ struct limiter {
 
 #define LIMITER_RELEASE (-1) /* limiter_wait: until a call ends */
 
-void limiter_init(struct limiter *limiter, const struct model_limits *limits, int64_t now_ms);
+void
+limiter_init(struct limiter *limiter, const struct model_limits *limits, int64_t now_ms);
 /* New bounds, same state. */
 void limiter_set(struct limiter *limiter, const struct model_limits *limits);
 /* May a call of so many tokens start? 0, the milliseconds to wait, or LIMITER_RELEASE. */
@@ -38,7 +40,8 @@ void limiter_take(struct limiter *limiter, int64_t tokens);
 void limiter_give(struct limiter *limiter, int64_t taken, int64_t real);
 /* It never started. */
 void limiter_undo(struct limiter *limiter, int64_t taken);
-/* The provider said 429: no call for `retry_after_ms`, or when that is below zero for 1 s, 2 s
+/* The provider said 429: no call for `retry_after_ms`, or when that is below zero for 1
+ * s, 2 s
  * ... 32 s. */
 void limiter_refused(struct limiter *limiter, int64_t retry_after_ms, int64_t now_ms);
 /* It answered: the next refusal begins at 1 s again. */

@@ -1,19 +1,20 @@
 /*
  * model.h - the gateway to models: questions, replies, admission, calls.
  *
- * A *model* is a named deployment of a provider: how to reach it, what it costs, what it may be
- * asked at once. A *kind* (codec) turns a question into one HTTP request and its response into
- * a reply; one file a provider. The *gateway* decides when a call may start (limits, circuit
- * breaker, fallback), answers from its cache or from an identical call that is under way, and
- * performs the call once. It never repeats a call: each attempt is the caller's decision,
- * committed by the caller between admission and call.
+ * A *model* is a named deployment of a provider: how to reach it, what it costs, what it
+ *may be asked at once. A *kind* (codec) turns a question into one HTTP request and its
+ *response into a reply; one file a provider. The *gateway* decides when a call may start
+ *(limits, circuit breaker, fallback), answers from its cache or from an identical call
+ *that is under way, and performs the call once. It never repeats a call: each attempt is
+ *the caller's decision, committed by the caller between admission and call.
  *
  *	gateway_admit --0--> [caller commits its intent] --> gateway_call --> done(reply)
  *	      |                                                   ^
  *	      '--HEED_WAIT--> queued ... wake(arg) ---------------'
  *
  * The reply's text is raw. The caller records it, then reads it with structured_read
- * (structured.h), and when that fails may ask once more with `previous` and `complaint` set.
+ * (structured.h), and when that fails may ask once more with `previous` and `complaint`
+ *set.
  *
  * Everything is on the loop's thread.
  */
@@ -31,7 +32,8 @@ struct gateway;
 struct lane;
 struct model_kind;
 
-/* ---- a model as configured -------------------------------------------------------------- */
+/* ---- a model as configured
+ * -------------------------------------------------------------- */
 
 /* Nano US dollars (1e-9) for a million tokens, so that "0.15" dollars is exact. */
 struct model_price {
@@ -45,7 +47,8 @@ struct model_price {
 struct model_limits {
 	int64_t in_flight;           /* calls at once */
 	int64_t requests_per_minute; /* 0: no bound */
-	int64_t tokens_per_minute;   /* 0: no bound; counts the estimate, then the real usage */
+	int64_t tokens_per_minute;   /* 0: no bound; counts the estimate, then the real
+	                                usage */
 	int64_t queue;               /* admissions that may wait */
 };
 
@@ -112,18 +115,19 @@ extern const char *const model_provider_names[]; /* NULL-terminated, as model_ki
 /* What the rows can't say: needed and contradicting options, URL, built-in price. No side
  * effects. HEED_E_CONFIG. */
 int model_check(const struct model *model, struct heed_error *error);
-/* Is its price known (configured, built in, or rules)? heed check warns when not: a budget
- * can't hold what has no price. */
+/* Is its price known (configured, built in, or rules)? heed check warns when not: a
+ * budget can't hold what has no price. */
 bool model_price_known(const struct model *model);
 /* The name to show: "gpt-4o-mini", the deployment, "rules". */
 struct heed_str model_label(const struct model *model);
 
-/* ---- questions and replies -------------------------------------------------------------- */
+/* ---- questions and replies
+ * -------------------------------------------------------------- */
 
 /* What is asked. Borrowed by every call that takes it until that call returns. */
 struct model_question {
-	struct heed_str name;    /* of the answer, for the provider: "enrichment" */
-	struct heed_str system;  /* the pattern's own instruction; may be empty */
+	struct heed_str name;   /* of the answer, for the provider: "enrichment" */
+	struct heed_str system; /* the pattern's own instruction; may be empty */
 	struct heed_str prompt;
 	struct heed_json schema; /* JSON Schema of the answer; HEED_NULL for free text */
 	int64_t max_tokens;      /* 0: the model's */
@@ -141,31 +145,31 @@ enum model_class {
 	MODEL_LENGTH,         /* cut off by max_tokens or the context; text is a part */
 	MODEL_CONTENT_FILTER, /* the provider blocked prompt or answer */
 	MODEL_RATE,           /* asked to slow down; retry_after_ms */
-	MODEL_TRANSIENT,      /* may pass: 408, 409, 5xx, network, time-out, half a reply */
-	MODEL_PERMANENT,      /* will not pass by itself: 400, 401, 404, quota ... */
+	MODEL_TRANSIENT, /* may pass: 408, 409, 5xx, network, time-out, half a reply */
+	MODEL_PERMANENT, /* will not pass by itself: 400, 401, 404, quota ... */
 };
 /* "answer", "refusal" ... */
 const char *model_class_name(enum model_class class);
 
 /* Tokens, normalised: totals include their parts, whatever the provider reports. */
 struct model_usage {
-	int64_t input;        /* all of the prompt, cached and written to the cache included */
+	int64_t input; /* all of the prompt, cached and written to the cache included */
 	int64_t cached_input; /* part of input */
 	int64_t cache_write;  /* part of input */
 	int64_t output;       /* all of the answer, reasoning included */
 	int64_t reasoning;    /* part of output */
-	bool estimated;       /* the provider did not say (or never answered): an upper bound */
+	bool estimated; /* the provider did not say (or never answered): an upper bound */
 };
 
 struct model_reply {
-	/* Zero for MODEL_ANSWER; HEED_E_REFUSED (refusal, content filter), HEED_E_LIMIT (length),
-	 * HEED_E_RATE, HEED_E_TIMEOUT, HEED_E_NETWORK, HEED_E_TRANSIENT, HEED_E_PERMANENT,
-	 * HEED_E_NOMEM, HEED_E_CANCELLED. */
+	/* Zero for MODEL_ANSWER; HEED_E_REFUSED (refusal, content filter), HEED_E_LIMIT
+	 * (length), HEED_E_RATE, HEED_E_TIMEOUT, HEED_E_NETWORK, HEED_E_TRANSIENT,
+	 * HEED_E_PERMANENT, HEED_E_NOMEM, HEED_E_CANCELLED. */
 	int code;
 	enum model_class class;
 	struct heed_str text; /* the answer as the model wrote it */
 	struct model_usage usage;
-	int64_t cost_nano;      /* US dollars times 1e9; 0 when shared or without a price */
+	int64_t cost_nano; /* US dollars times 1e9; 0 when shared or without a price */
 	bool price_known;
 	bool shared;            /* from the cache or another's call: costs nothing */
 	bool cached;            /* from the cache */
@@ -174,80 +178,86 @@ struct model_reply {
 	int64_t retry_after_ms; /* -1: not said */
 	int status;             /* HTTP, 0 when there was none */
 	struct heed_str message; /* what went wrong, for people */
-	struct heed_str error;  /* the provider's own code for it, or empty */
+	struct heed_str error;   /* the provider's own code for it, or empty */
 	struct heed_str request_id;
-	struct heed_str model;  /* what the provider says answered */
-	struct heed_str raw;    /* the response body as it came */
+	struct heed_str model; /* what the provider says answered */
+	struct heed_str raw;   /* the response body as it came */
 	int64_t elapsed_ms;
 };
 
-/* A reply as JSON for a journal (raw is kept as text only when it is not an answer or was not
- * fully understood), and back. On `arena`. */
+/* A reply as JSON for a journal (raw is kept as text only when it is not an answer or was
+ * not fully understood), and back. On `arena`. */
 int model_reply_write(const struct model_reply *reply, struct arena *arena,
-		      struct heed_json *ret_record);
+                      struct heed_json *ret_record);
 int model_reply_read(struct heed_json record, struct model_reply *ret_reply);
 
-/* ---- cost ------------------------------------------------------------------------------- */
+/* ---- cost
+ * ------------------------------------------------------------------------------- */
 
 /* The tokens that a text of `bytes` may take: one for three bytes, rounded up. High for
  * English (about four bytes a token), about right for code and other alphabets. */
 int64_t model_tokens_estimate(size_t bytes);
 /* Tokens of a whole question: its texts and schema, 16 for the frame, and what it may
  * answer. Split into *ret_input and *ret_output (either may be NULL). */
-int64_t model_question_tokens(const struct model *model, const struct model_question *question,
-			      int64_t *ret_input, int64_t *ret_output);
-/* Exact, rounded to the nearest nano-dollar. `answered_by` is the provider's name of the model
- * and used before the configured one in the built-in table; may be empty. *ret_known may be
- * NULL. 0 when there is no price. */
+int64_t
+model_question_tokens(const struct model *model, const struct model_question *question,
+                      int64_t *ret_input, int64_t *ret_output);
+/* Exact, rounded to the nearest nano-dollar. `answered_by` is the provider's name of the
+ * model and used before the configured one in the built-in table; may be empty.
+ * *ret_known may be NULL. 0 when there is no price. */
 int64_t model_cost(const struct model *model, struct heed_str answered_by,
-		   const struct model_usage *usage, bool *ret_known);
+                   const struct model_usage *usage, bool *ret_known);
 /* What a question can cost at most, over the whole fallback chain: to be reserved. */
 int64_t model_cost_max(const struct model *model, const struct model_question *question);
 
-/* ---- the gateway ------------------------------------------------------------------------ */
+/* ---- the gateway
+ * ------------------------------------------------------------------------ */
 
 struct gateway_options {
 	size_t cache_max;          /* bytes of cached replies; 0 for 64 MiB */
 	const char *imds_endpoint; /* tests; NULL for http://169.254.169.254 */
 };
 
-/* Admission, call and reply of one attempt. Made by gateway_admit; gone after done() returns
- * or after gateway_cancel. */
+/* Admission, call and reply of one attempt. Made by gateway_admit; gone after done()
+ * returns or after gateway_cancel. */
 struct ticket;
 /* The model that will be asked: `first`, or one of its fallbacks. Once admitted. */
 const struct model *ticket_model(const struct ticket *ticket);
-/* Will it be answered without a call (cache, or an identical call under way)? Once admitted. */
+/* Will it be answered without a call (cache, or an identical call under way)? Once
+ * admitted. */
 bool ticket_free_of_charge(const struct ticket *ticket);
 
 typedef void model_done_fn(void *arg, const struct model_reply *reply);
 
 /* `options` may be NULL. HEED_E_NOMEM. */
 int gateway_new(struct loop *loop, struct http_client *http,
-		const struct gateway_options *options, struct gateway **ret_gateway);
+                const struct gateway_options *options, struct gateway **ret_gateway);
 /* Cancels everything, without calling back. Takes NULL. */
 void gateway_free(struct gateway *gateway);
-/* Make the models of a definition usable: resolves fallbacks (HEED_E_CONFIG: unknown, or a
- * circle) and sets lane and next. Models of the same name share their limits' and breaker's state
- * over reloads; the newest settings count. Borrowed until gateway_remove. */
+/* Make the models of a definition usable: resolves fallbacks (HEED_E_CONFIG: unknown, or
+ * a circle) and sets lane and next. Models of the same name share their limits' and
+ * breaker's state over reloads; the newest settings count. Borrowed until gateway_remove.
+ */
 int gateway_add(struct gateway *gateway, struct model *models, size_t n,
-		struct heed_error *error);
+                struct heed_error *error);
 /* No ticket may hold any of them. */
 void gateway_remove(struct gateway *gateway, struct model *models, size_t n);
 
-/* Ask for leave to call `first` or, while its breaker is open or it is told to wait long, the
- * nearest usable fallback. 0: admitted now. HEED_WAIT: in line; `wake(arg)` comes on a later turn,
- * once, when it is admitted. HEED_E_BUSY: the line is full. HEED_E_NOMEM. An admitted ticket
- * holds its place until gateway_call's done or gateway_cancel: commit soon. */
+/* Ask for leave to call `first` or, while its breaker is open or it is told to wait long,
+ * the nearest usable fallback. 0: admitted now. HEED_WAIT: in line; `wake(arg)` comes on
+ * a later turn, once, when it is admitted. HEED_E_BUSY: the line is full. HEED_E_NOMEM.
+ * An admitted ticket holds its place until gateway_call's done or gateway_cancel: commit
+ * soon. */
 int gateway_admit(struct gateway *gateway, const struct model *first,
-		  const struct model_question *question, loop_fn *wake, void *arg,
-		  struct ticket **ret_ticket, struct heed_error *error);
-/* Perform the call of an admitted ticket with the same question; `done` comes on a later turn,
- * whatever happens (a failure to start is a reply, too). The reply is borrowed until done returns,
- * and then the ticket is gone. */
+                  const struct model_question *question, loop_fn *wake, void *arg,
+                  struct ticket **ret_ticket, struct heed_error *error);
+/* Perform the call of an admitted ticket with the same question; `done` comes on a later
+ * turn, whatever happens (a failure to start is a reply, too). The reply is borrowed
+ * until done returns, and then the ticket is gone. */
 void gateway_call(struct ticket *ticket, const struct model_question *question,
-		  model_done_fn *done, void *arg);
-/* Give up at any point; neither wake nor done will come. A call that only this ticket waits
- * for is cut off. Takes NULL. */
+                  model_done_fn *done, void *arg);
+/* Give up at any point; neither wake nor done will come. A call that only this ticket
+ * waits for is cut off. Takes NULL. */
 void gateway_cancel(struct ticket *ticket);
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
@@ -266,7 +276,8 @@ struct gateway_stats {
 };
 void gateway_stats(const struct model *model, struct gateway_stats *ret_stats);
 
-/* ---- codecs ----------------------------------------------------------------------------- */
+/* ---- codecs
+ * ----------------------------------------------------------------------------- */
 
 /* A request as parts, on the arena that encode was given. */
 struct model_request {
@@ -287,19 +298,21 @@ struct model_response {
 struct model_kind {
 	const char *name;
 	const char *help;
-	const char *const *options; /* names of the rows it uses besides the common ones */
+	const char *const
+		*options;     /* names of the rows it uses besides the common ones */
+	const char *endpoint; /* when none is configured; may be NULL */
 	int (*check)(const struct model *model, struct heed_error *error);
 	/* NULL with answer: the kind makes no HTTP call. */
 	int (*encode)(const struct model *model, const struct model_question *question,
-		      struct arena *arena, struct model_request *ret_request,
-		      struct heed_error *error);
+	              struct arena *arena, struct model_request *ret_request,
+	              struct heed_error *error);
 	/* Any response whatever, also garbage; *reply is zeroed, result on `arena`. Cost,
 	 * elapsed time and sharing are the gateway's. */
 	void (*decode)(const struct model *model, const struct model_response *response,
-		       struct arena *arena, struct model_reply *reply);
+	               struct arena *arena, struct model_reply *reply);
 	/* Answer here, at once. */
 	void (*answer)(const struct model *model, const struct model_question *question,
-		       struct arena *arena, struct model_reply *reply);
+	               struct arena *arena, struct model_reply *reply);
 };
 
 /* All kinds of this build, NULL-terminated (kinds.c); model.provider is the index. */

@@ -1,24 +1,25 @@
 /*
  * openai.c - OpenAI's chat completions, and every server that speaks them.
  *
- * Compatible servers leave out usage, finish_reason, refusal and request ids, send content as
- * parts, or answer by a tool call; all of that is read. What they must not do is send half a
- * body: that is a failure, because an answer may not be guessed.
- * Source: OpenAI chat completions, spec 2.3.0.
+ * Compatible servers leave out usage, finish_reason, refusal and request ids, send
+ * content as parts, or answer by a tool call; all of that is read. What they must not do
+ * is send half a body: that is a failure, because an answer may not be guessed. Source:
+ * OpenAI chat completions, spec 2.3.0.
  */
 #include "base/error.h"
 #include "model/codec.h"
 
-static const char *const options[] = {"endpoint", "model", "api_key",      "form",
-				      "max_tokens", "temperature", "tokens_field", NULL};
+static const char *const options[] = {"endpoint",   "model",       "api_key",      "form",
+                                      "max_tokens", "temperature", "tokens_field", NULL};
 
-/* ---- out -------------------------------------------------------------------------------- */
+/* ---- out
+ * -------------------------------------------------------------------------------- */
 
 /* response_format, and the schema that the prompt has to show or null. */
 static int
 set_format(const struct model *model, const struct model_question *question,
-	   const struct strict_rules *rules, struct arena *arena, struct json_build *body,
-	   struct heed_json *ret_shown)
+           const struct strict_rules *rules, struct arena *arena, struct json_build *body,
+           struct heed_json *ret_shown)
 {
 	struct heed_json schema = question->schema, format, inner;
 	struct heed_str name = codec_name(arena, question->name);
@@ -61,28 +62,32 @@ set_format(const struct model *model, const struct model_question *question,
 	return 0;
 }
 
-/* OpenAI's newer models refuse `max_tokens`; many compatible servers know nothing else. */
+/* OpenAI's newer models refuse `max_tokens`; many compatible servers know nothing else.
+ */
 static const char *
 tokens_name(const struct model *model)
 {
 	bool newer;
 
 	if (model->tokens_field != TOKENS_AUTO)
-		return model->tokens_field == TOKENS_PLAIN ? "max_tokens" : "max_completion_tokens";
+		return model->tokens_field == TOKENS_PLAIN ? "max_tokens"
+		                                           : "max_completion_tokens";
 	newer = model_kinds[model->provider] == &model_azure
-			? model->api_version.len == 0
-			: str_search(model->endpoint, HEED_STR("://api.openai.com")) <
-				  model->endpoint.len;
+	                ? model->api_version.len == 0
+	                : str_starts_nocase(codec_endpoint(model),
+	                                    "https://api.openai.com");
 	return newer ? "max_completion_tokens" : "max_tokens";
 }
 
 int
 openai_body(const struct model *model, const struct model_question *question,
-	    const struct strict_rules *rules, struct heed_str name, struct arena *arena,
-	    struct json_build *body)
+            const struct strict_rules *rules, struct heed_str name, struct arena *arena,
+            struct json_build *body)
 {
-	int64_t most = question->max_tokens > 0 ? question->max_tokens : model->max_tokens;
-	double warmth = question->temperature >= 0 ? question->temperature : model->temperature;
+	int64_t most =
+		question->max_tokens > 0 ? question->max_tokens : model->max_tokens;
+	double warmth =
+		question->temperature >= 0 ? question->temperature : model->temperature;
 	struct heed_json messages, system, shown;
 	struct heed_str text;
 	struct json_build build, list;
@@ -111,14 +116,16 @@ openai_body(const struct model *model, const struct model_question *question,
 }
 
 static int
-encode(const struct model *model, const struct model_question *question, struct arena *arena,
-       struct model_request *ret_request, struct heed_error *error)
+encode(const struct model *model, const struct model_question *question,
+       struct arena *arena, struct model_request *ret_request, struct heed_error *error)
 {
-	struct heed_str url = codec_url(arena, model->endpoint, "/chat/completions");
+	struct heed_str url =
+		codec_url(arena, codec_endpoint(model), "/chat/completions");
 	struct json_build body;
 
 	(void)error; /* nothing can be wrong with a question but a lack of memory */
-	HEED_TRY(openai_body(model, question, &strict_openai, model->model, arena, &body));
+	HEED_TRY(
+		openai_body(model, question, &strict_openai, model->model, arena, &body));
 	HEED_TRY(codec_finish(model, &body, url, arena, ret_request));
 	if (model->api_key.len > 0) {
 		struct heed_str value =
@@ -131,7 +138,8 @@ encode(const struct model *model, const struct model_question *question, struct 
 	return 0;
 }
 
-/* ---- back ------------------------------------------------------------------------------- */
+/* ---- back
+ * ------------------------------------------------------------------------------- */
 
 /* Content as text: a string, or a list of parts. */
 static struct heed_str
@@ -214,7 +222,7 @@ read_choice(struct heed_json choice, struct arena *arena, struct model_reply *re
 
 	if (message == NULL || message->kind != HEED_OBJECT) {
 		reply_set(reply, MODEL_TRANSIENT, HEED_E_TRANSIENT, arena,
-			  "the reply's choice holds no message");
+		          "the reply's choice holds no message");
 		reply->suspect = true;
 		return;
 	}
@@ -223,21 +231,22 @@ read_choice(struct heed_json choice, struct arena *arena, struct model_reply *re
 		reply->text = tool_text(*message, arena);
 	refusal = json_get_text(*message, "refusal");
 	if (refusal.len > 0)
-		reply_set(reply, MODEL_REFUSAL, HEED_E_REFUSED, arena, "the model refused: %.*s",
-			  STR_ARG(str_head_utf8(refusal, 500)));
+		reply_set(reply, MODEL_REFUSAL, HEED_E_REFUSED, arena,
+		          "the model refused: %.*s",
+		          STR_ARG(str_head_utf8(refusal, 500)));
 	else if (str_is(finish, "content_filter"))
 		reply_set(reply, MODEL_CONTENT_FILTER, HEED_E_REFUSED, arena,
-			  "the provider's content filter cut the answer off");
+		          "the provider's content filter cut the answer off");
 	else if (str_is(finish, "length"))
 		reply_set(reply, MODEL_LENGTH, HEED_E_LIMIT, arena,
-			  "the answer was cut off at the limit of tokens");
+		          "the answer was cut off at the limit of tokens");
 	else
 		reply->class = MODEL_ANSWER;
 }
 
 void
 openai_decode(const struct model *model, const struct model_response *response,
-	      struct arena *arena, struct model_reply *reply)
+              struct arena *arena, struct model_reply *reply)
 {
 	struct heed_json body = codec_parse(response, arena, reply);
 	const struct heed_json *choices = json_get(body, "choices");
@@ -262,15 +271,14 @@ openai_decode(const struct model *model, const struct model_response *response,
 static int
 check(const struct model *model, struct heed_error *error)
 {
-	if (model->endpoint.len == 0 || model->model.len == 0)
-		return error_set(error, HEED_E_CONFIG, "provider openai needs %s",
-				 model->endpoint.len == 0 ? "an `endpoint`" : "a `model`");
+	if (model->model.len == 0)
+		return error_set(error, HEED_E_CONFIG, "provider openai needs a `model`");
 	if (model->form == FORM_TOOL)
 		return error_set(error, HEED_E_CONFIG,
-				 "`form: tool` is for provider anthropic");
+		                 "`form: tool` is for provider anthropic");
 	if (model->credential != CREDENTIAL_NONE && model->api_key.len > 0)
 		return error_set(error, HEED_E_CONFIG,
-				 "give either `api_key` or `credential`, not both");
+		                 "give either `api_key` or `credential`, not both");
 	return 0;
 }
 
@@ -278,6 +286,7 @@ const struct model_kind model_openai = {
 	.name = "openai",
 	.help = "OpenAI's chat completions, or any server that is compatible with them.",
 	.options = options,
+	.endpoint = "https://api.openai.com/v1",
 	.check = check,
 	.encode = encode,
 	.decode = openai_decode,

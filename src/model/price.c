@@ -1,9 +1,9 @@
 /*
  * price.c - what calls cost: the built-in list prices and exact arithmetic.
  *
- * The table is data with a date; `price:` in the configuration goes before it. Amounts are
- * nano US dollars for a million tokens, so that a list price with six decimals is a whole
- * number. Rounding happens once, for the sum of a call.
+ * The table is data with a date; `price:` in the configuration goes before it. Amounts
+ * are nano US dollars for a million tokens, so that a list price with six decimals is a
+ * whole number. Rounding happens once, for the sum of a call.
  */
 #include <string.h>
 
@@ -11,22 +11,28 @@
 #include "base/str.h"
 #include "model/codec.h"
 
-#define USD(dollars) ((int64_t)((dollars) * 1000000 + 0.5) * 1000)
+#define USD(dollars) ((int64_t)((dollars)*1000000 + 0.5) * 1000)
 #define MILLION 1000000
 #define TOKENS_MAX 100000000000 /* keeps products within 64 bits; far above any call */
-#define RATE_MAX 9000000000000	/* 9,000 dollars for a million tokens: the rows' bound */
+#define RATE_MAX 9000000000000  /* 9,000 dollars for a million tokens: the rows' bound */
 
 struct price_row {
 	const char *name;
-	int64_t above; /* total input tokens; the row with the highest that is passed counts */
+	int64_t above; /* total input tokens; the row with the highest that is passed
+	                  counts */
 	struct model_price price;
 };
 
 #define ROW(name, above, in, cached, write, out)                                         \
-	{name, above, {true, USD(in), USD(cached), USD(write), USD(out)}}
+	{                                                                                \
+		name, above,                                                             \
+		{                                                                        \
+			true, USD(in), USD(cached), USD(write), USD(out)                 \
+		}                                                                        \
+	}
 
-/* List prices of October 2026, US dollars for a million tokens: input, cached input, cache
- * write, output. Providers without a fee for writing charge the input price. */
+/* List prices of October 2026, US dollars for a million tokens: input, cached input,
+ * cache write, output. Providers without a fee for writing charge the input price. */
 static const struct price_row prices[] = {
 	ROW("gpt-4o", 0, 2.50, 1.25, 2.50, 10.00),
 	ROW("gpt-4o-mini", 0, 0.15, 0.075, 0.15, 0.60),
@@ -91,7 +97,8 @@ find_price(struct heed_str name, int64_t input)
 	const struct price_row *best = NULL;
 
 	/* Gateways put the vendor in front: "openai/gpt-4o". */
-	for (size_t slash = str_find(name, '/'); slash < name.len; slash = str_find(name, '/'))
+	for (size_t slash = str_find(name, '/'); slash < name.len;
+	     slash = str_find(name, '/'))
 		name = str_from(name, slash + 1);
 	for (size_t i = 0; i < sizeof(prices) / sizeof(prices[0]); i++) {
 		const struct price_row *row = &prices[i];
@@ -143,8 +150,8 @@ add_cost(int64_t tokens, int64_t rate, int64_t *whole, int64_t *rest)
 }
 
 int64_t
-model_cost(const struct model *model, struct heed_str answered_by, const struct model_usage *usage,
-	   bool *ret_known)
+model_cost(const struct model *model, struct heed_str answered_by,
+           const struct model_usage *usage, bool *ret_known)
 {
 	const struct model_price *price = price_of(model, answered_by, usage->input);
 	int64_t input = clamp(usage->input, TOKENS_MAX);
@@ -196,10 +203,11 @@ json_bytes(struct heed_json value, int depth)
 
 int64_t
 model_question_tokens(const struct model *model, const struct model_question *question,
-		      int64_t *ret_input, int64_t *ret_output)
+                      int64_t *ret_input, int64_t *ret_output)
 {
 	size_t bytes = model->system.len + question->system.len + question->prompt.len +
-		       question->previous.len + question->complaint.len + prompt_frame_len();
+	               question->previous.len + question->complaint.len +
+	               prompt_frame_len();
 	int64_t input, output;
 
 	if (question->schema.kind != HEED_NULL)

@@ -1,10 +1,12 @@
 /*
  * reply.c - replies: the failures that all providers share, and replies as records.
  *
- * Error bodies come as {"error": {message, type, code}}, {"error": "text"}, {"detail": ...},
- * {"message": ...}, HTML, or nothing. The status decides the class; a few codes correct it: a
- * spent quota is no reason to try again, a content filter is no bad request. Sources: OpenAI,
- * Azure and Anthropic error tables; the retry rules of their own clients.
+ * Error bodies come as {"error": {message, type, code}}, {"error": "text"}, {"detail":
+ * ...},
+ * {"message": ...}, HTML, or nothing. The status decides the class; a few codes correct
+ * it: a spent quota is no reason to try again, a content filter is no bad request.
+ * Sources: OpenAI, Azure and Anthropic error tables; the retry rules of their own
+ * clients.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,19 +17,15 @@
 #define COUNT_MAX 1000000000000
 
 static const char *const class_names[] = {
-	[MODEL_ANSWER] = "answer",
-	[MODEL_REFUSAL] = "refusal",
-	[MODEL_LENGTH] = "length",
-	[MODEL_CONTENT_FILTER] = "content_filter",
-	[MODEL_RATE] = "rate",
-	[MODEL_TRANSIENT] = "transient",
+	[MODEL_ANSWER] = "answer",       [MODEL_REFUSAL] = "refusal",
+	[MODEL_LENGTH] = "length",       [MODEL_CONTENT_FILTER] = "content_filter",
+	[MODEL_RATE] = "rate",           [MODEL_TRANSIENT] = "transient",
 	[MODEL_PERMANENT] = "permanent",
 };
 
 #define N_CLASSES (sizeof(class_names) / sizeof(class_names[0]))
 
-const char *
-model_class_name(enum model_class class)
+const char *model_class_name(enum model_class class)
 {
 	return class_names[class];
 }
@@ -41,8 +39,8 @@ codec_count(struct heed_json object, const char *name)
 }
 
 void
-reply_set(struct model_reply *reply, enum model_class class, int code, struct arena *arena,
-	  const char *format, ...)
+reply_set(struct model_reply *reply, enum model_class class, int code,
+          struct arena *arena, const char *format, ...)
 {
 	char text[MESSAGE_MAX + 64];
 	va_list args;
@@ -57,19 +55,22 @@ reply_set(struct model_reply *reply, enum model_class class, int code, struct ar
 }
 
 struct heed_json
-codec_parse(const struct model_response *response, struct arena *arena, struct model_reply *reply)
+codec_parse(const struct model_response *response, struct arena *arena,
+            struct model_reply *reply)
 {
 	static const char *const ids[] = {"x-request-id", "request-id", "apim-request-id",
-					  "x-ms-request-id"};
+	                                  "x-ms-request-id"};
 	struct heed_json body = json_null();
 
 	reply->status = response->status;
 	reply->sent = true;
-	reply->retry_after_ms =
-		http_retry_after_ms(response->headers, response->n_headers, response->now_us);
-	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]) && reply->request_id.len == 0; i++)
-		reply->request_id = arena_str(
-			arena, http_header_find(response->headers, response->n_headers, ids[i]));
+	reply->retry_after_ms = http_retry_after_ms(
+		response->headers, response->n_headers, response->now_us);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]) && reply->request_id.len == 0;
+	     i++)
+		reply->request_id =
+			arena_str(arena, http_header_find(response->headers,
+		                                          response->n_headers, ids[i]));
 	reply->raw = arena_str(arena, response->body);
 	/* Malformed is null here; every caller has to expect garbage anyway. */
 	(void)json_parse(arena, response->body, &body, NULL);
@@ -80,10 +81,12 @@ codec_parse(const struct model_response *response, struct arena *arena, struct m
 static struct heed_str
 find_message(struct heed_json body)
 {
-	static const char *const names[] = {"error", "detail", "message", "error_description"};
+	static const char *const names[] = {"error", "detail", "message",
+	                                    "error_description"};
 	const struct heed_json *error = json_get(body, "error");
 
-	if (error != NULL && error->kind == HEED_OBJECT && json_get_text(*error, "message").len > 0)
+	if (error != NULL && error->kind == HEED_OBJECT &&
+	    json_get_text(*error, "message").len > 0)
 		return json_get_text(*error, "message");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (json_get_text(body, names[i]).len > 0)
@@ -106,24 +109,29 @@ find_code(struct heed_json body)
 static bool
 is_filtered(struct heed_json body, struct heed_str code)
 {
-	const struct heed_json *inner = json_path(body, "error", "innererror", "code", NULL);
+	const struct heed_json *inner =
+		json_path(body, "error", "innererror", "code", NULL);
 
-	return str_is(code, "content_filter") || str_is(code, "content_policy_violation") ||
-	       (inner != NULL && str_is(json_text(*inner), "ResponsibleAIPolicyViolation"));
+	return str_is(code, "content_filter") ||
+	       str_is(code, "content_policy_violation") ||
+	       (inner != NULL &&
+	        str_is(json_text(*inner), "ResponsibleAIPolicyViolation"));
 }
 
 static bool
 is_spent(struct heed_str code)
 {
-	return str_is(code, "insufficient_quota") || str_is(code, "billing_hard_limit_reached") ||
+	return str_is(code, "insufficient_quota") ||
+	       str_is(code, "billing_hard_limit_reached") ||
 	       str_is(code, "billing_error");
 }
 
 static enum model_class
-class_of(const struct model_response *response, struct heed_json body, struct heed_str code)
+class_of(const struct model_response *response, struct heed_json body,
+         struct heed_str code)
 {
-	struct heed_str advice =
-		http_header_find(response->headers, response->n_headers, "x-should-retry");
+	struct heed_str advice = http_header_find(response->headers, response->n_headers,
+	                                          "x-should-retry");
 	int status = response->status;
 
 	if (status == 400 && is_filtered(body, code))
@@ -136,7 +144,8 @@ class_of(const struct model_response *response, struct heed_json body, struct he
 		return MODEL_TRANSIENT;
 	if (str_is(advice, "false"))
 		return MODEL_PERMANENT;
-	if (status == 408 || status == 409 || status >= 500 || (status >= 200 && status < 300))
+	if (status == 408 || status == 409 || status >= 500 ||
+	    (status >= 200 && status < 300))
 		return MODEL_TRANSIENT;
 	return MODEL_PERMANENT;
 }
@@ -147,13 +156,13 @@ is_suspect(int status, enum model_class class)
 {
 	if (class == MODEL_RATE || class == MODEL_CONTENT_FILTER || status == 409)
 		return false;
-	return class == MODEL_TRANSIENT || status == 401 || status == 402 || status == 403 ||
-	       status == 404 || status < 400 || status == 429;
+	return class == MODEL_TRANSIENT || status == 401 || status == 402 ||
+	       status == 403 || status == 404 || status < 400 || status == 429;
 }
 
 void
-codec_fail(const struct model_response *response, struct heed_json body, struct arena *arena,
-	   struct model_reply *reply)
+codec_fail(const struct model_response *response, struct heed_json body,
+           struct arena *arena, struct model_reply *reply)
 {
 	static const int codes[N_CLASSES] = {
 		[MODEL_CONTENT_FILTER] = HEED_E_REFUSED,
@@ -168,14 +177,15 @@ codec_fail(const struct model_response *response, struct heed_json body, struct 
 	if (message.len == 0 && body.kind == HEED_NULL && str_utf8(response->body))
 		message = str_head_utf8(str_trim(response->body), 200);
 	reply_set(reply, class, codes[class], arena, "HTTP %d%s%.*s", response->status,
-		  message.len > 0 ? ": " : "", STR_ARG(str_head_utf8(message, 500)));
+	          message.len > 0 ? ": " : "", STR_ARG(str_head_utf8(message, 500)));
 	reply->error = arena_str(arena, code);
 	reply->suspect = is_suspect(response->status, class);
 	/* Nothing was generated: providers charge no tokens for these. */
 	reply->usage = (struct model_usage){0};
 }
 
-/* ---- records ---------------------------------------------------------------------------- */
+/* ---- records
+ * ---------------------------------------------------------------------------- */
 
 static void
 set_text(struct json_build *build, const char *name, struct heed_str text)
@@ -199,7 +209,8 @@ set_flag(struct json_build *build, const char *name, bool flag)
 }
 
 static int
-write_usage(const struct model_usage *usage, struct arena *arena, struct heed_json *ret_value)
+write_usage(const struct model_usage *usage, struct arena *arena,
+            struct heed_json *ret_value)
 {
 	struct json_build build;
 
@@ -214,7 +225,8 @@ write_usage(const struct model_usage *usage, struct arena *arena, struct heed_js
 }
 
 int
-model_reply_write(const struct model_reply *reply, struct arena *arena, struct heed_json *ret_record)
+model_reply_write(const struct model_reply *reply, struct arena *arena,
+                  struct heed_json *ret_record)
 {
 	struct heed_json usage;
 	struct json_build build;
@@ -238,7 +250,8 @@ model_reply_write(const struct model_reply *reply, struct arena *arena, struct h
 	set_text(&build, "request_id", reply->request_id);
 	set_text(&build, "model", reply->model);
 	set_count(&build, "elapsed_ms", reply->elapsed_ms);
-	if (reply->raw.len > 0 && (reply->class != MODEL_ANSWER || reply->text.len == 0)) {
+	if (reply->raw.len > 0 &&
+	    (reply->class != MODEL_ANSWER || reply->text.len == 0)) {
 		/* A broken body need not be UTF-8: then it is kept as base64. */
 		struct heed_buf buf;
 

@@ -1,9 +1,9 @@
 /*
  * rules.c - a model that is none: a jq program answers, free and at once.
  *
- * For development without a key, for tests, and for what needs no model. It sees what other
- * expressions see, and `.ask`: {name, prompt, schema}. Its replies say that rules answered;
- * they never pass for a model's.
+ * For development without a key, for tests, and for what needs no model. It sees what
+ * other expressions see, and `.ask`: {name, prompt, schema}. Its replies say that rules
+ * answered; they never pass for a model's.
  */
 #include "base/error.h"
 #include "model/codec.h"
@@ -11,7 +11,8 @@
 static const char *const options[] = {"rules", NULL};
 
 static int
-make_input(const struct model_question *question, struct arena *arena, struct heed_json *ret_input)
+make_input(const struct model_question *question, struct arena *arena,
+           struct heed_json *ret_input)
 {
 	struct heed_json ask;
 	struct json_build build;
@@ -22,15 +23,17 @@ make_input(const struct model_question *question, struct arena *arena, struct he
 	json_set_cstr(&build, "schema", question->schema);
 	HEED_TRY(json_build_end(&build, &ask));
 	json_object(&build, arena);
-	for (uint32_t i = 0; question->input.kind == HEED_OBJECT && i < question->input.len; i++)
-		json_set(&build, question->input.members[i].name, question->input.members[i].value);
+	for (uint32_t i = 0;
+	     question->input.kind == HEED_OBJECT && i < question->input.len; i++)
+		json_set(&build, question->input.members[i].name,
+		         question->input.members[i].value);
 	json_set_cstr(&build, "ask", ask);
 	return json_build_end(&build, ret_input);
 }
 
 static void
-answer(const struct model *model, const struct model_question *question, struct arena *arena,
-       struct model_reply *reply)
+answer(const struct model *model, const struct model_question *question,
+       struct arena *arena, struct model_reply *reply)
 {
 	struct heed_error error = {0};
 	struct heed_json input, value;
@@ -43,12 +46,12 @@ answer(const struct model *model, const struct model_question *question, struct 
 		r = expr_eval(model->rules, input, arena, &value, &error);
 	if (r == HEED_E_NOTFOUND) {
 		reply_set(reply, MODEL_REFUSAL, HEED_E_REFUSED, arena,
-			  "the rules gave no answer");
+		          "the rules gave no answer");
 		return;
 	}
 	if (r != 0) {
-		reply_set(reply, r == HEED_E_NOMEM ? MODEL_TRANSIENT : MODEL_PERMANENT, r, arena,
-			  "the rules failed: %s", error.text);
+		reply_set(reply, r == HEED_E_NOMEM ? MODEL_TRANSIENT : MODEL_PERMANENT, r,
+		          arena, "the rules failed: %s", error.text);
 		return;
 	}
 	/* Free text is itself; everything else is its JSON. */

@@ -1,11 +1,12 @@
 /*
- * strict.c - the strict form of a JSON Schema, as providers' constrained decoding wants it.
+ * strict.c - the strict form of a JSON Schema, as providers' constrained decoding wants
+ * it.
  *
- * Every keyword has one fate (table below): it shapes the form, it is dropped, it becomes words
- * in the description (structured_read checks it anyway), or it makes the strict form
- * impossible. The form may only be narrower than the user's schema where that is harmless
- * (objects closed, a missing `type` inferred), and never forbids what the user asks for.
- * Sources: OpenAI and Azure structured outputs; Anthropic output_config.format.
+ * Every keyword has one fate (table below): it shapes the form, it is dropped, it becomes
+ * words in the description (structured_read checks it anyway), or it makes the strict
+ * form impossible. The form may only be narrower than the user's schema where that is
+ * harmless (objects closed, a missing `type` inferred), and never forbids what the user
+ * asks for. Sources: OpenAI and Azure structured outputs; Anthropic output_config.format.
  */
 #include "model/structured.h"
 
@@ -16,10 +17,10 @@ const struct strict_rules strict_openai = {
 const struct strict_rules strict_azure = {
 	.root_object = true, .properties_max = 100, .depth_max = 5};
 const struct strict_rules strict_anthropic = {.optional = true,
-					      .keep_format = true,
-					      .root_object = true,
-					      .properties_max = 1000,
-					      .depth_max = 32};
+                                              .keep_format = true,
+                                              .root_object = true,
+                                              .properties_max = 1000,
+                                              .depth_max = 32};
 
 struct strict {
 	const struct strict_rules *rules;
@@ -83,7 +84,7 @@ static const struct {
 };
 
 static int convert(struct strict *strict, struct heed_json schema, bool root,
-		   struct heed_json *ret_form);
+                   struct heed_json *ret_form);
 
 static enum fate
 fate_of(struct heed_str name)
@@ -106,7 +107,8 @@ list_has(const struct heed_json *list, struct heed_str name)
 	if (list == NULL || list->kind != HEED_ARRAY)
 		return false;
 	for (uint32_t i = 0; i < list->len; i++)
-		if (list->items[i].kind == HEED_STRING && str_eq(json_text(list->items[i]), name))
+		if (list->items[i].kind == HEED_STRING &&
+		    str_eq(json_text(list->items[i]), name))
 			return true;
 	return false;
 }
@@ -133,7 +135,8 @@ make_list(struct arena *arena, struct heed_json a, struct heed_json b)
 	json_array(&build, arena);
 	json_push(&build, a);
 	json_push(&build, b);
-	/* Without memory the null is noticed as a form without a type by the caller's end. */
+	/* Without memory the null is noticed as a form without a type by the caller's
+	 * end. */
 	(void)json_build_end(&build, &list);
 	return list;
 }
@@ -188,8 +191,9 @@ nullable(struct arena *arena, struct heed_json form, struct heed_json *ret_form)
 static bool
 stays(const struct strict *strict, const struct heed_member *member)
 {
-	static const char *const formats[] = {"date-time", "time", "date", "duration", "email",
-					      "hostname",  "uri",  "ipv4", "ipv6",     "uuid"};
+	static const char *const formats[] = {"date-time", "time",     "date", "duration",
+	                                      "email",     "hostname", "uri",  "ipv4",
+	                                      "ipv6",      "uuid"};
 
 	if (!strict->rules->keep_format)
 		return false;
@@ -226,8 +230,9 @@ describe(const struct strict *strict, struct heed_json schema, struct json_build
 	if (rest.len > 0) {
 		struct heed_str json = json_text_of(strict->arena, rest);
 
-		text = arena_printf(strict->arena, "%.*s%sMust satisfy %.*s", STR_ARG(text),
-				    text.len > 0 ? " " : "", STR_ARG(json));
+		text = arena_printf(strict->arena, "%.*s%sMust satisfy %.*s",
+		                    STR_ARG(text), text.len > 0 ? " " : "",
+		                    STR_ARG(json));
 		if (text.data == NULL)
 			return HEED_E_NOMEM;
 	}
@@ -236,7 +241,8 @@ describe(const struct strict *strict, struct heed_json schema, struct json_build
 	return 0;
 }
 
-/* ---- the kinds of schema ---------------------------------------------------------------- */
+/* ---- the kinds of schema
+ * ---------------------------------------------------------------- */
 
 static int
 convert_ref(struct strict *strict, struct heed_json schema, struct heed_json *ret_form)
@@ -266,14 +272,17 @@ convert_object(struct strict *strict, struct heed_json schema, struct json_build
 	const struct heed_json *properties = json_get(schema, "properties");
 	const struct heed_json *required = json_get(schema, "required");
 	const struct heed_json *more = json_get(schema, "additionalProperties");
-	uint32_t n = properties != NULL && properties->kind == HEED_OBJECT ? properties->len : 0;
+	uint32_t n = properties != NULL && properties->kind == HEED_OBJECT
+	                     ? properties->len
+	                     : 0;
 	struct heed_json forms, names;
 	struct json_build forms_build, names_build;
 
 	if ((more != NULL && !is_false(more)) || (properties == NULL && more == NULL))
 		return HEED_E_UNSUPPORTED;
 	for (uint32_t i = 0; required != NULL && i < required->len; i++)
-		if (properties == NULL || json_find(*properties, json_text(required->items[i])) == NULL)
+		if (properties == NULL ||
+		    json_find(*properties, json_text(required->items[i])) == NULL)
 			return HEED_E_UNSUPPORTED;
 	strict->n_properties += (int)n;
 	if (strict->n_properties > strict->rules->properties_max)
@@ -302,9 +311,11 @@ convert_object(struct strict *strict, struct heed_json schema, struct json_build
 
 /* The types of an enum's values, as `type`; only scalars can be spelt out. */
 static int
-type_of_values(struct strict *strict, const struct heed_json *values, struct heed_json *ret_type)
+type_of_values(struct strict *strict, const struct heed_json *values,
+               struct heed_json *ret_type)
 {
-	static const char *const names[] = {"string", "integer", "number", "boolean", "null"};
+	static const char *const names[] = {"string", "integer", "number", "boolean",
+	                                    "null"};
 	bool seen[5] = {false};
 	struct json_build build;
 	int n = 0, last = 0;
@@ -349,7 +360,7 @@ type_of_values(struct strict *strict, const struct heed_json *values, struct hee
 /* The schema's `type`, or what it must be. */
 static int
 infer_type(struct strict *strict, struct heed_json schema, const struct heed_json *values,
-	   struct heed_json *ret_type)
+           struct heed_json *ret_type)
 {
 	const struct heed_json *type = json_get(schema, "type");
 
@@ -405,8 +416,8 @@ convert_plain(struct strict *strict, struct heed_json schema, struct json_build 
 
 /* A choice: the branches, each with the common `type` where it has none. */
 static int
-convert_choice(struct strict *strict, struct heed_json schema, const struct heed_json *branches,
-	       struct json_build *build)
+convert_choice(struct strict *strict, struct heed_json schema,
+               const struct heed_json *branches, struct json_build *build)
 {
 	const struct heed_json *type = json_get(schema, "type");
 	struct heed_json forms, form, branch;
@@ -418,19 +429,21 @@ convert_choice(struct strict *strict, struct heed_json schema, const struct heed
 		struct heed_str name = schema.members[i].name;
 
 		if (fate_of(name) == FATE_SHAPE && !str_is(name, "type") &&
-		    !str_is(name, "anyOf") && !str_is(name, "oneOf") && !str_is(name, "$defs") &&
-		    !str_is(name, "description"))
+		    !str_is(name, "anyOf") && !str_is(name, "oneOf") &&
+		    !str_is(name, "$defs") && !str_is(name, "description"))
 			return HEED_E_UNSUPPORTED;
 	}
 	json_array(&list, strict->arena);
 	for (uint32_t i = 0; i < branches->len; i++) {
 		branch = branches->items[i];
-		if (type != NULL && branch.kind == HEED_OBJECT && json_get(branch, "type") == NULL &&
+		if (type != NULL && branch.kind == HEED_OBJECT &&
+		    json_get(branch, "type") == NULL &&
 		    json_get(branch, "$ref") == NULL) {
 			json_object(&typed, strict->arena);
 			json_set_cstr(&typed, "type", *type);
 			for (uint32_t k = 0; k < branch.len; k++)
-				json_set(&typed, branch.members[k].name, branch.members[k].value);
+				json_set(&typed, branch.members[k].name,
+				         branch.members[k].value);
 			HEED_TRY(json_build_end(&typed, &branch));
 		}
 		HEED_TRY(convert(strict, branch, false, &form));
@@ -441,10 +454,12 @@ convert_choice(struct strict *strict, struct heed_json schema, const struct heed
 	return 0;
 }
 
-/* ---- allOf ------------------------------------------------------------------------------ */
+/* ---- allOf
+ * ------------------------------------------------------------------------------ */
 
 static int
-join_objects(struct arena *arena, struct heed_json a, struct heed_json b, struct heed_json *ret_all)
+join_objects(struct arena *arena, struct heed_json a, struct heed_json b,
+             struct heed_json *ret_all)
 {
 	struct json_build build;
 
@@ -459,10 +474,11 @@ join_objects(struct arena *arena, struct heed_json a, struct heed_json b, struct
 	return json_build_end(&build, ret_all);
 }
 
-/* `into` and `part` in one: properties and required side by side, all else equal or alone. */
+/* `into` and `part` in one: properties and required side by side, all else equal or
+ * alone. */
 static int
 merge_part(struct arena *arena, struct heed_json into, struct heed_json part,
-	   struct heed_json *ret_all)
+           struct heed_json *ret_all)
 {
 	struct json_build build;
 
@@ -519,10 +535,12 @@ merge_all_of(struct arena *arena, struct heed_json schema, struct heed_json *ret
 	return 0;
 }
 
-/* ---- the whole -------------------------------------------------------------------------- */
+/* ---- the whole
+ * -------------------------------------------------------------------------- */
 
 static int
-convert_defs(struct strict *strict, const struct heed_json *defs, struct json_build *build)
+convert_defs(struct strict *strict, const struct heed_json *defs,
+             struct json_build *build)
 {
 	struct heed_json form, forms;
 	struct json_build all;
@@ -553,7 +571,8 @@ refuse(struct heed_json schema, bool root)
 	rest = json_get(schema, "unevaluatedProperties");
 	if (rest != NULL && !is_false(rest))
 		return HEED_E_UNSUPPORTED;
-	if (!root && (json_get(schema, "$defs") != NULL || json_get(schema, "$id") != NULL))
+	if (!root &&
+	    (json_get(schema, "$defs") != NULL || json_get(schema, "$id") != NULL))
 		return HEED_E_UNSUPPORTED;
 	return 0;
 }
@@ -579,7 +598,8 @@ convert_node(struct strict *strict, struct heed_json schema, struct heed_json *r
 }
 
 static int
-convert(struct strict *strict, struct heed_json schema, bool root, struct heed_json *ret_form)
+convert(struct strict *strict, struct heed_json schema, bool root,
+        struct heed_json *ret_form)
 {
 	int r;
 
@@ -608,11 +628,13 @@ is_object_schema(struct heed_json schema)
 	    json_get(schema, "$ref") != NULL)
 		return false;
 	if (type == NULL)
-		return json_get(schema, "properties") != NULL || json_get(schema, "allOf") != NULL;
+		return json_get(schema, "properties") != NULL ||
+		       json_get(schema, "allOf") != NULL;
 	return str_is(json_text(*type), "object");
 }
 
-/* {type: object, properties: {answer: form}, required: [answer], ...} with `defs` at the root. */
+/* {type: object, properties: {answer: form}, required: [answer], ...} with `defs` at the
+ * root. */
 static int
 wrap(struct arena *arena, struct heed_json form, const struct heed_json *defs,
      struct heed_json *ret_schema)
@@ -637,8 +659,8 @@ wrap(struct arena *arena, struct heed_json form, const struct heed_json *defs,
 }
 
 int
-strict_form(const struct strict_rules *rules, struct heed_json schema, struct arena *arena,
-	    struct heed_json *ret_strict)
+strict_form(const struct strict_rules *rules, struct heed_json schema,
+            struct arena *arena, struct heed_json *ret_strict)
 {
 	struct strict strict = {.rules = rules, .arena = arena};
 	const struct heed_json *defs = json_get(schema, "$defs");
@@ -662,11 +684,12 @@ strict_form(const struct strict_rules *rules, struct heed_json schema, struct ar
 }
 
 int
-strict_wrap(const struct strict_rules *rules, struct heed_json schema, struct arena *arena,
-	    struct heed_json *ret_schema)
+strict_wrap(const struct strict_rules *rules, struct heed_json schema,
+            struct arena *arena, struct heed_json *ret_schema)
 {
-	if (!rules->root_object || is_object_schema(schema) || schema.kind != HEED_OBJECT ||
-	    json_get(schema, "$defs") != NULL || json_get(schema, "$ref") != NULL) {
+	if (!rules->root_object || is_object_schema(schema) ||
+	    schema.kind != HEED_OBJECT || json_get(schema, "$defs") != NULL ||
+	    json_get(schema, "$ref") != NULL) {
 		*ret_schema = schema;
 		return 0;
 	}

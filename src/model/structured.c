@@ -2,9 +2,9 @@
  * structured.c - reads a structured answer out of a model's text.
  *
  * Lenient first: the text as it is, then without thoughts and code fences, then the first
- * balanced object or array in it that is valid. What the strict form added comes off when the
- * value is not valid as it stands: nulls for optional properties, and the wrapper around a root
- * that is no object. The schema that decides is always the user's.
+ * balanced object or array in it that is valid. What the strict form added comes off when
+ * the value is not valid as it stands: nulls for optional properties, and the wrapper
+ * around a root that is no object. The schema that decides is always the user's.
  */
 #include "model/structured.h"
 
@@ -13,8 +13,8 @@
 #include "base/json.h"
 
 #define TEXT_MAX (1024 * 1024) /* of an answer; more is not searched */
-#define STARTS_MAX 64	       /* braces tried, so that a hostile text costs linear time */
-#define NESTING_MAX 64	       /* of schemas while nulls are dropped */
+#define STARTS_MAX 64  /* braces tried, so that a hostile text costs linear time */
+#define NESTING_MAX 64 /* of schemas while nulls are dropped */
 
 struct reader {
 	const struct schema *schema;
@@ -26,7 +26,8 @@ struct reader {
 	int error; /* HEED_E_LIMIT, HEED_E_NOMEM: stop */
 };
 
-/* ---- taking off what the strict form added ------------------------------------------------ */
+/* ---- taking off what the strict form added
+ * ------------------------------------------------ */
 
 static struct heed_json
 follow(struct heed_json root, struct heed_json schema)
@@ -48,7 +49,8 @@ follow(struct heed_json root, struct heed_json schema)
 static bool
 has_item(const struct heed_json *list, struct heed_json value)
 {
-	for (uint32_t i = 0; list != NULL && list->kind == HEED_ARRAY && i < list->len; i++)
+	for (uint32_t i = 0; list != NULL && list->kind == HEED_ARRAY && i < list->len;
+	     i++)
 		if (json_equal(list->items[i], value))
 			return true;
 	return false;
@@ -64,7 +66,8 @@ allows_null(struct heed_json root, struct heed_json schema, int depth)
 	if (schema.kind != HEED_OBJECT || depth > NESTING_MAX)
 		return schema.kind != HEED_BOOL || schema.boolean;
 	type = json_get(schema, "type");
-	if (type != NULL && !has_item(type, json_cstr("null")) && !str_is(json_text(*type), "null"))
+	if (type != NULL && !has_item(type, json_cstr("null")) &&
+	    !str_is(json_text(*type), "null"))
 		return false;
 	values = json_get(schema, "enum");
 	if (values != NULL && !has_item(values, json_null()))
@@ -98,7 +101,8 @@ branch_fits(struct heed_json root, struct heed_json branch, struct heed_json val
 			return false;
 	for (uint32_t i = 0; properties != NULL && i < properties->len; i++) {
 		struct heed_json property = follow(root, properties->members[i].value);
-		const struct heed_json *have = json_find(value, properties->members[i].name);
+		const struct heed_json *have =
+			json_find(value, properties->members[i].name);
 		const struct heed_json *constant = json_get(property, "const");
 		const struct heed_json *values = json_get(property, "enum");
 
@@ -112,12 +116,12 @@ branch_fits(struct heed_json root, struct heed_json branch, struct heed_json val
 	return true;
 }
 
-static int drop_nulls(struct reader *reader, struct heed_json schema, struct heed_json value,
-		      int depth, struct heed_json *ret_value);
+static int drop_nulls(struct reader *reader, struct heed_json schema,
+                      struct heed_json value, int depth, struct heed_json *ret_value);
 
 static int
-drop_in_object(struct reader *reader, struct heed_json schema, struct heed_json value, int depth,
-	       struct heed_json *ret_value)
+drop_in_object(struct reader *reader, struct heed_json schema, struct heed_json value,
+               int depth, struct heed_json *ret_value)
 {
 	struct heed_json root = schema_document(reader->schema);
 	const struct heed_json *properties = json_get(schema, "properties");
@@ -135,20 +139,22 @@ drop_in_object(struct reader *reader, struct heed_json schema, struct heed_json 
 			json_set(&build, member.name, member.value);
 			continue;
 		}
-		if (member.value.kind == HEED_NULL && !has_item(required, json_str(member.name)) &&
+		if (member.value.kind == HEED_NULL &&
+		    !has_item(required, json_str(member.name)) &&
 		    !allows_null(root, *property, 0)) {
 			reader->report->adapted = true;
 			continue;
 		}
-		HEED_TRY(drop_nulls(reader, *property, member.value, depth + 1, &member.value));
+		HEED_TRY(drop_nulls(reader, *property, member.value, depth + 1,
+		                    &member.value));
 		json_set(&build, member.name, member.value);
 	}
 	return json_build_end(&build, ret_value);
 }
 
 static int
-drop_in_array(struct reader *reader, struct heed_json schema, struct heed_json value, int depth,
-	      struct heed_json *ret_value)
+drop_in_array(struct reader *reader, struct heed_json schema, struct heed_json value,
+              int depth, struct heed_json *ret_value)
 {
 	const struct heed_json *items = json_get(schema, "items");
 	struct json_build build;
@@ -167,8 +173,8 @@ drop_in_array(struct reader *reader, struct heed_json schema, struct heed_json v
 
 /* `value` without the nulls that stand for absent optional properties. */
 static int
-drop_nulls(struct reader *reader, struct heed_json schema, struct heed_json value, int depth,
-	   struct heed_json *ret_value)
+drop_nulls(struct reader *reader, struct heed_json schema, struct heed_json value,
+           int depth, struct heed_json *ret_value)
 {
 	static const char *const parts[] = {"allOf", "anyOf", "oneOf"};
 	struct heed_json root = schema_document(reader->schema);
@@ -187,19 +193,21 @@ drop_nulls(struct reader *reader, struct heed_json schema, struct heed_json valu
 		for (uint32_t k = 0; list != NULL && k < list->len; k++) {
 			if (i > 0 && !branch_fits(root, list->items[k], value))
 				continue;
-			HEED_TRY(drop_nulls(reader, list->items[k], value, depth + 1, &value));
+			HEED_TRY(drop_nulls(reader, list->items[k], value, depth + 1,
+			                    &value));
 		}
 	}
 	*ret_value = value;
 	return 0;
 }
 
-/* ---- trying candidates ------------------------------------------------------------------ */
+/* ---- trying candidates
+ * ------------------------------------------------------------------ */
 
 /* Is `value` valid, as it stands or without the nulls? */
 static bool
 try_value(struct reader *reader, struct heed_json value, struct schema_report *faults,
-	  struct heed_json *ret_answer)
+          struct heed_json *ret_answer)
 {
 	struct heed_json bare;
 	int r;
@@ -239,8 +247,8 @@ try_candidate(struct reader *reader, struct heed_json value, struct heed_json *r
 			reader->report->adapted = true;
 			return true;
 		}
-		if (inner.n > 0 && json_path(schema_document(reader->schema), "properties", "answer",
-					     NULL) == NULL)
+		if (inner.n > 0 && json_path(schema_document(reader->schema),
+		                             "properties", "answer", NULL) == NULL)
 			faults = inner;
 	}
 	if (!reader->has_candidate || (is_object && !reader->candidate_is_object)) {
@@ -307,7 +315,8 @@ try_inside(struct reader *reader, struct heed_str text, struct heed_json *ret_an
 			return false;
 		rest = str_from(text, at);
 		len = balanced(rest);
-		if (len > 0 && json_parse(reader->arena, str_head(rest, len), &value, NULL) == 0) {
+		if (len > 0 &&
+		    json_parse(reader->arena, str_head(rest, len), &value, NULL) == 0) {
 			if (try_candidate(reader, value, ret_answer))
 				return true;
 			at += len;
@@ -318,7 +327,8 @@ try_inside(struct reader *reader, struct heed_str text, struct heed_json *ret_an
 	return false;
 }
 
-/* ---- the text around -------------------------------------------------------------------- */
+/* ---- the text around
+ * -------------------------------------------------------------------- */
 
 /* Without a byte order mark, and without thoughts before the answer. */
 static struct heed_str
@@ -369,16 +379,19 @@ search(struct reader *reader, struct heed_str text, struct heed_json *ret_answer
 	if (inside.data != text.data || inside.len != text.len)
 		if (try_text(reader, inside, ret_answer))
 			return true;
-	if (reader->error == 0 && try_inside(reader, str_head(inside, TEXT_MAX), ret_answer))
+	if (reader->error == 0 &&
+	    try_inside(reader, str_head(inside, TEXT_MAX), ret_answer))
 		return true;
 	/* A bare word where a text from a list was wanted. */
-	if (reader->error == 0 && !reader->has_candidate && inside.len > 0 && str_utf8(inside))
+	if (reader->error == 0 && !reader->has_candidate && inside.len > 0 &&
+	    str_utf8(inside))
 		return schema_validate(reader->schema, json_str(inside), NULL) == 0 &&
 		       try_candidate(reader, json_str(inside), ret_answer);
 	return false;
 }
 
-/* ---- the complaint ---------------------------------------------------------------------- */
+/* ---- the complaint
+ * ---------------------------------------------------------------------- */
 
 static int
 complain(struct reader *reader)
@@ -396,8 +409,9 @@ complain(struct reader *reader)
 			const struct schema_fault *fault = &reader->faults.faults[i];
 
 			buf_addf(&buf, "- %.*s: %.*s\n",
-				 STR_ARG(fault->at.len > 0 ? fault->at : HEED_STR("the answer")),
-				 STR_ARG(str_head_utf8(fault->text, 600)));
+			         STR_ARG(fault->at.len > 0 ? fault->at
+			                                   : HEED_STR("the answer")),
+			         STR_ARG(str_head_utf8(fault->text, 600)));
 		}
 	}
 	buf_adds(&buf, "\nAnswer again with the whole corrected JSON and nothing else.");
@@ -408,7 +422,7 @@ complain(struct reader *reader)
 
 int
 structured_read(const struct schema *schema, struct heed_str text, struct arena *arena,
-		struct heed_json *ret_answer, struct structured_report *report)
+                struct heed_json *ret_answer, struct structured_report *report)
 {
 	struct structured_report unused;
 	struct reader reader = {.schema = schema, .arena = arena};
