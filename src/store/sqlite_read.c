@@ -1,0 +1,332 @@
+/*
+ * sqlite_read.c - looking into the store, from the loop's thread or a command.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "store/local.h"
+
+#define RUN_COLUMNS                                                                      \
+	"r.id, r.event_seq, r.flow, r.name, r.definition, r.key, r.state, r.due_us,"     \
+	" r.created_us, r.updated_us, r.redrives, r.tokens_in, r.tokens_out,"            \
+	" r.cost_nano, r.calls, r.class, r.text, r.step"
+#define EVENT_COLUMNS                                                                    \
+	"e.seq, e.source, e.id, e.type, e.subject, e.time_us, e.received_us, e.depth,"   \
+	" e.parent_run, e.trace, e.body"
+
+static struct heed_str
+text_at(sqlite3_stmt *st, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(st, column);
+
+	return (struct heed_str){text != NULL ? text : "",
+				 (size_t)sqlite3_column_bytes(st, column)};
+}
+
+static void
+event_at(sqlite3_stmt *st, int at, struct store_event *event)
+{
+	*event = (struct store_event){
+		.seq = sqlite3_column_int64(st, at),
+		.source = text_at(st, at + 1),
+		.id = text_at(st, at + 2),
+		.type = text_at(st, at + 3),
+		.subject = text_at(st, at + 4),
+		.time_us = sqlite3_column_int64(st, at + 5),
+		.received_us = sqlite3_column_int64(st, at + 6),
+		.depth = sqlite3_column_int(st, at + 7),
+		.parent_run = sqlite3_column_int64(st, at + 8),
+		.trace = text_at(st, at + 9),
+		.body = text_at(st, at + 10),
+	};
+}
+
+static void
+run_at(sqlite3_stmt *st, struct store_run *run)
+{
+	*run = (struct store_run){
+		.id = sqlite3_column_int64(st, 0),
+		.event_seq = sqlite3_column_int64(st, 1),
+		.flow = text_at(st, 2),
+		.name = text_at(st, 3),
+		.definition = text_at(st, 4),
+		.key = text_at(st, 5),
+		.state = (enum run_state)sqlite3_column_int(st, 6),
+		.due_us = sqlite3_column_int64(st, 7),
+		.created_us = sqlite3_column_int64(st, 8),
+		.updated_us = sqlite3_column_int64(st, 9),
+		.redrives = sqlite3_column_int(st, 10),
+		.tokens_in = sqlite3_column_int64(st, 11),
+		.tokens_out = sqlite3_column_int64(st, 12),
+		.cost_nano = sqlite3_column_int64(st, 13),
+		.calls = sqlite3_column_int(st, 14),
+		.class = text_at(st, 15),
+		.text = text_at(st, 16),
+		.step = text_at(st, 17),
+	};
+}
+
+/* A select as it grows: text, and the texts to bind. */
+struct query {
+	struct heed_buf sql;
+	struct heed_str values[8];
+	int n;
+};
+
+static void
+where_text(struct query *query, const char *column, struct heed_str value)
+{
+	if (value.len == 0)
+		return;
+	buf_addf(&query->sql, " and %s = ?", column);
+	query->values[query->n++] = value;
+}
+
+static void
+where_number(struct query *query, const char *term, int64_t value)
+{
+	if (value != 0)
+		buf_addf(&query->sql, " and %s %lld", term, (long long)value);
+}
+
+static int
+where_states(struct query *query, const char *states, struct heed_error *error)
+{
+	struct heed_str rest = str_of(states);
+	const char *comma = "";
+
+	if (rest.len == 0)
+		return 0;
+	buf_adds(&query->sql, " and r.state in (");
+	while (rest.len > 0) {
+		struct heed_str name = str_trim(str_cut(&rest, ','));
+		int state = store_run_state_find(name);
+
+		if (state < 0) {
+			(void)error_set(error, HEED_E_INVALID, "there is no state \"%.*s\"",
+					STR_ARG(name));
+			error_hint(error, "ready, active, waiting, held, done, dead or dropped");
+			return HEED_E_INVALID;
+		}
+		buf_addf(&query->sql, "%s%d", comma, state);
+		comma = ",";
+	}
+	buf_adds(&query->sql, ")");
+	return 0;
+}
+
+static void
+finish(struct query *query, const char *column, const struct store_filter *filter)
+{
+	buf_addf(&query->sql, " order by %s %s", column, filter->newest ? "desc" : "asc");
+	if (filter->limit > 0)
+		buf_addf(&query->sql, " limit %lld", (long long)filter->limit);
+}
+
+typedef int row_fn(void *arg, sqlite3_stmt *st);
+
+static int
+run_query(struct store *store, struct query *query, row_fn *fn, void *arg,
+	  struct heed_error *error)
+{
+	sqlite3_stmt *st = NULL;
+	int result = 0;
+	int r = SQLITE_NOMEM;
+	int i;
+
+	if (buf_error(&query->sql) == 0)
+		r = sqlite3_prepare_v2(store->reader, query->sql.data, (int)query->sql.len, &st, NULL);
+	for (i = 0; r == SQLITE_OK && i < query->n; i++)
+		r = sqlite3_bind_text64(st, i + 1, query->values[i].data, query->values[i].len,
+					SQLITE_STATIC, SQLITE_UTF8);
+	while (r == SQLITE_OK && (r = sqlite3_step(st)) == SQLITE_ROW) {
+		result = fn(arg, st);
+		if (result != 0)
+			break;
+		r = SQLITE_OK;
+	}
+	if (result == 0 && r != SQLITE_DONE)
+		result = sqlite_error(store->reader, error, "cannot read the store");
+	(void)sqlite3_finalize(st);
+	buf_done(&query->sql);
+	return result;
+}
+
+struct event_call {
+	store_event_fn *fn;
+	void *arg;
+};
+
+static int
+event_row(void *arg, sqlite3_stmt *st)
+{
+	struct event_call *call = arg;
+	struct store_event event;
+
+	event_at(st, 0, &event);
+	return call->fn(call->arg, &event);
+}
+
+int
+store_read_events(struct store *store, const struct store_filter *filter, store_event_fn *fn,
+		  void *arg, struct heed_error *error)
+{
+	struct event_call call = {fn, arg};
+	struct query query = {.n = 0};
+
+	buf_init(&query.sql, 0);
+	buf_adds(&query.sql, "select " EVENT_COLUMNS " from events e where 1");
+	where_text(&query, "e.id", filter->event_id);
+	where_text(&query, "e.type", filter->type);
+	where_number(&query, "e.seq =", filter->event_seq);
+	where_number(&query, "e.parent_run =", filter->parent_run);
+	where_number(&query, "e.seq >", filter->after);
+	finish(&query, "e.seq", filter);
+	return run_query(store, &query, event_row, &call, error);
+}
+
+struct run_call {
+	store_run_fn *fn;
+	void *arg;
+};
+
+static int
+run_row(void *arg, sqlite3_stmt *st)
+{
+	struct run_call *call = arg;
+	struct store_event event;
+	struct store_run run;
+
+	run_at(st, &run);
+	event_at(st, 18, &event);
+	return call->fn(call->arg, &run, &event);
+}
+
+int
+store_read_runs(struct store *store, const struct store_filter *filter, store_run_fn *fn,
+		void *arg, struct heed_error *error)
+{
+	struct run_call call = {fn, arg};
+	struct query query = {.n = 0};
+	int r;
+
+	buf_init(&query.sql, 0);
+	buf_adds(&query.sql, "select " RUN_COLUMNS ", " EVENT_COLUMNS
+			     " from runs r join events e on e.seq = r.event_seq where 1");
+	r = where_states(&query, filter->states, error);
+	if (r < 0) {
+		buf_done(&query.sql);
+		return r;
+	}
+	where_text(&query, "r.name", filter->name);
+	where_text(&query, "e.type", filter->type);
+	where_text(&query, "r.class", filter->class);
+	where_text(&query, "e.id", filter->event_id);
+	where_number(&query, "r.id =", filter->run_id);
+	where_number(&query, "r.event_seq =", filter->event_seq);
+	where_number(&query, "r.id >", filter->after);
+	finish(&query, "r.id", filter);
+	return run_query(store, &query, run_row, &call, error);
+}
+
+struct entry_call {
+	store_entry_fn *fn;
+	void *arg;
+};
+
+static int
+entry_row(void *arg, sqlite3_stmt *st)
+{
+	struct entry_call *call = arg;
+	struct store_entry entry = {
+		.run_id = sqlite3_column_int64(st, 0),
+		.n = sqlite3_column_int(st, 1),
+		.kind = (enum entry_kind)sqlite3_column_int(st, 2),
+		.state = (enum entry_state)sqlite3_column_int(st, 3),
+		.step = text_at(st, 4),
+		.attempt = sqlite3_column_int(st, 5),
+		.at_us = sqlite3_column_int64(st, 6),
+		.ended_us = sqlite3_column_int64(st, 7),
+		.model = text_at(st, 8),
+		.input = sqlite3_column_int64(st, 9),
+		.cached_input = sqlite3_column_int64(st, 10),
+		.cache_write = sqlite3_column_int64(st, 11),
+		.output = sqlite3_column_int64(st, 12),
+		.reasoning = sqlite3_column_int64(st, 13),
+		.cost_nano = sqlite3_column_int64(st, 14),
+		.class = text_at(st, 15),
+		.request = text_at(st, 16),
+		.reply = text_at(st, 17),
+		.detail = text_at(st, 18),
+	};
+
+	return call->fn(call->arg, &entry);
+}
+
+int
+store_read_journal(struct store *store, int64_t run_id, store_entry_fn *fn, void *arg,
+		   struct heed_error *error)
+{
+	struct entry_call call = {fn, arg};
+	struct query query = {.n = 0};
+
+	buf_init(&query.sql, 0);
+	buf_addf(&query.sql, "select * from journal where run_id = %lld order by n",
+		 (long long)run_id);
+	return run_query(store, &query, entry_row, &call, error);
+}
+
+struct text_call {
+	struct arena *arena;
+	struct heed_str text;
+	bool found;
+};
+
+static int
+text_row(void *arg, sqlite3_stmt *st)
+{
+	struct text_call *call = arg;
+
+	call->found = true;
+	call->text = arena_str(call->arena, text_at(st, 0));
+	return call->text.data == NULL ? HEED_E_NOMEM : 0;
+}
+
+static int
+read_text(struct store *store, const char *sql, struct heed_str key, struct text_call *call,
+	  struct heed_error *error)
+{
+	struct query query = {.n = 1, .values = {key}};
+
+	buf_init(&query.sql, 0);
+	buf_adds(&query.sql, sql);
+	return run_query(store, &query, text_row, call, error);
+}
+
+int
+store_read_cursor(struct store *store, struct heed_str source, struct arena *arena,
+		  struct heed_str *ret_position, struct heed_error *error)
+{
+	struct text_call call = {.arena = arena};
+
+	HEED_TRY(read_text(store, "select position from cursors where source = ?", source, &call,
+			   error));
+	*ret_position = call.text;
+	return 0;
+}
+
+int
+store_read_definition(struct store *store, struct heed_str hash, struct arena *arena,
+		      struct heed_str *ret_text, struct heed_error *error)
+{
+	struct text_call call = {.arena = arena};
+
+	HEED_TRY(read_text(store, "select text from definitions where hash = ?", hash, &call,
+			   error));
+	if (!call.found)
+		return error_set(error, HEED_E_NOTFOUND, "the definition %.*s is not in the store",
+				 STR_ARG(hash));
+	*ret_text = call.text;
+	return 0;
+}

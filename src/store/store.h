@@ -1,0 +1,163 @@
+/*
+ * store.h - the one durable place.
+ *
+ * A transaction is data: a list of rows to write, built on the loop's thread. The store's
+ * thread, the only writer, commits all that has gathered as one group (WAL, synchronous=FULL:
+ * one fsync a group) and reports each transaction's outcome on the loop.
+ *
+ *	store_begin -> store_put_... -> store_commit == group == fsync ==> done(arg, result)
+ *
+ * An event whose dedup key is known already is skipped together with all rows put after it up
+ * to the next event; that is how one delivery is handled once. Texts are borrowed until `done`.
+ *
+ * Times are microseconds since 1970; money is nano US dollars.
+ */
+#ifndef HEED_STORE_STORE_H
+#define HEED_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/id.h"
+#include "base/str.h"
+#include "heed.h"
+#include "loop/loop.h"
+
+struct store;
+struct store_tx;
+
+/* The life of a run; the names are in store_run_state_name. RUN_NEW is never written. */
+enum run_state {
+	RUN_NEW,
+	RUN_READY,
+	RUN_ACTIVE,
+	RUN_WAITING,
+	RUN_HELD,
+	RUN_DONE,
+	RUN_DEAD,
+	RUN_DROPPED,
+};
+const char *store_run_state_name(enum run_state state);
+/* -1 when there is none of that name. */
+int store_run_state_find(struct heed_str name);
+
+enum entry_kind { ENTRY_ASK, ENTRY_ACT, ENTRY_EMIT, ENTRY_PROBE, ENTRY_MARK };
+enum entry_state { ENTRY_INTENDED, ENTRY_DONE, ENTRY_FAILED, ENTRY_UNKNOWN };
+const char *store_entry_kind_name(enum entry_kind kind);
+const char *store_entry_state_name(enum entry_state state);
+
+struct store_event {
+	int64_t seq;
+	struct heed_str id, source, type, subject;
+	int64_t time_us, received_us;
+	int32_t depth;
+	int64_t parent_run; /* 0: from outside */
+	struct heed_str trace;
+	struct heed_str body; /* the whole CloudEvent */
+};
+
+struct store_run {
+	int64_t id;
+	int64_t event_seq;
+	struct heed_str flow; /* "reaction" */
+	struct heed_str name;
+	struct heed_str definition; /* hash */
+	struct heed_str key;
+	enum run_state state;
+	int64_t due_us, created_us, updated_us;
+	int32_t redrives;
+	int64_t tokens_in, tokens_out, cost_nano;
+	int32_t calls;
+	struct heed_str class, text, step; /* of the verdict */
+};
+
+struct store_entry {
+	int64_t run_id;
+	int32_t n;
+	enum entry_kind kind;
+	enum entry_state state;
+	struct heed_str step;
+	int32_t attempt;
+	int64_t at_us, ended_us;
+	struct heed_str model;
+	int64_t input, cached_input, cache_write, output, reasoning;
+	int64_t cost_nano;
+	struct heed_str class, request, reply, detail;
+};
+
+/* ---- open ------------------------------------------------------------------------------- */
+
+/* `where`: "sqlite:PATH" or "memory:". Creates and migrates. HEED_E_LOCKED (another process),
+ * HEED_E_NEWER, HEED_E_CORRUPT, HEED_E_IO, HEED_E_CONFIG (not a known kind), with words. */
+int store_open(struct loop *loop, struct heed_str where, struct store **ret_store,
+	       struct heed_error *error);
+/* For looking, beside a process that writes. HEED_E_NOTFOUND when there is no file. */
+int store_open_readonly(struct heed_str where, struct store **ret_store, struct heed_error *error);
+/* Waits for commits under way. Takes NULL. */
+void store_close(struct store *store);
+
+/* Numbers for new events and runs; loop's thread. */
+int64_t store_next_event(struct store *store);
+int64_t store_next_run(struct store *store);
+
+/* ---- write ------------------------------------------------------------------------------ */
+
+struct store_tx *store_begin(struct store *store); /* NULL without memory */
+void store_discard(struct store_tx *tx);           /* takes NULL */
+/* HEED_E_NOMEM. Runs and entries replace the row of the same key. */
+int store_put_event(struct store_tx *tx, const struct store_event *event);
+int store_put_run(struct store_tx *tx, const struct store_run *run);
+int store_put_entry(struct store_tx *tx, const struct store_entry *entry);
+int store_put_cursor(struct store_tx *tx, struct heed_str source, struct heed_str position);
+int store_put_definition(struct store_tx *tx, struct heed_str hash, struct heed_str flow,
+			 struct heed_str name, struct heed_str text);
+/* A user's statement on the store's own database, part of this transaction. `values` is an
+ * object: :name is bound to member `name`. */
+int store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json values);
+
+struct store_result {
+	int code; /* zero; HEED_E_STORE, HEED_E_LIMIT (disk full): nothing was written, try
+		     again; HEED_E_PERMANENT: the user's statement failed */
+	const char *text;
+	const bool *duplicate; /* of each event, in order of putting */
+	size_t n_events;
+};
+typedef void store_done_fn(void *arg, const struct store_result *result);
+
+/* Hand it over; `done` comes on a later turn, in order of commits. */
+void store_commit(struct store *store, struct store_tx *tx, store_done_fn *done, void *arg);
+
+
+/* ---- read ------------------------------------------------------------------------------- */
+
+/* Any thread that owns the store handle (the loop's, or a command's). Row texts are valid
+ * during the callback only; a non-zero return stops and is returned. */
+typedef int store_event_fn(void *arg, const struct store_event *event);
+typedef int store_run_fn(void *arg, const struct store_run *run, const struct store_event *event);
+typedef int store_entry_fn(void *arg, const struct store_entry *entry);
+
+struct store_filter {
+	const char *states; /* of runs, comma list of names; NULL: any */
+	struct heed_str name; /* of the reaction */
+	struct heed_str type; /* of the event */
+	struct heed_str class;
+	int64_t run_id;    /* one run; 0: any */
+	int64_t event_seq; /* one event, or the runs of one event; 0: any */
+	int64_t parent_run; /* events emitted by this run; 0: any */
+	struct heed_str event_id;
+	int64_t after; /* seq or id above this */
+	int64_t limit; /* 0: no bound */
+	bool newest;   /* newest first */
+};
+int store_read_events(struct store *store, const struct store_filter *filter, store_event_fn *fn,
+		      void *arg, struct heed_error *error);
+int store_read_runs(struct store *store, const struct store_filter *filter, store_run_fn *fn,
+		    void *arg, struct heed_error *error);
+int store_read_journal(struct store *store, int64_t run_id, store_entry_fn *fn, void *arg,
+		       struct heed_error *error);
+/* On `arena`; empty when there is none. */
+int store_read_cursor(struct store *store, struct heed_str source, struct arena *arena,
+		      struct heed_str *ret_position, struct heed_error *error);
+/* HEED_E_NOTFOUND when there is none. */
+int store_read_definition(struct store *store, struct heed_str hash, struct arena *arena,
+			  struct heed_str *ret_text, struct heed_error *error);
+
+#endif
