@@ -11,8 +11,7 @@
 static const char *const options[] = {"endpoint",   "model",       "api_key", "form",
                                       "max_tokens", "temperature", NULL};
 
-/* ---- out
- * -------------------------------------------------------------------------------- */
+/* ---- out -------------------------------------------------------------------------- */
 
 static int
 set_tool(struct heed_json schema, bool strict, struct heed_str name, struct arena *arena,
@@ -95,9 +94,9 @@ encode(const struct model *model, const struct model_question *question,
 		question->max_tokens > 0 ? question->max_tokens : model->max_tokens;
 	double warmth =
 		question->temperature >= 0 ? question->temperature : model->temperature;
-	struct heed_str base = codec_endpoint(model);
-	struct heed_str url = codec_url(
-		arena, base, str_ends(base, "/v1") ? "/messages" : "/v1/messages");
+	bool whole = str_ends(codec_endpoint(model), "/v1");
+	struct heed_str url =
+		codec_url(model, arena, whole ? "/messages" : "/v1/messages");
 	struct heed_json messages, shown;
 	struct heed_str text;
 	struct json_build body, turns;
@@ -124,8 +123,7 @@ encode(const struct model *model, const struct model_question *question,
 	return 0;
 }
 
-/* ---- back
- * ------------------------------------------------------------------------------- */
+/* ---- back ------------------------------------------------------------------------- */
 
 static void
 read_usage(struct heed_json body, struct model_reply *reply)

@@ -23,7 +23,7 @@ deployment_url(const struct model *model, struct arena *arena)
 	buf_adds(&buf, "/chat/completions?api-version=");
 	buf_add_urlencoded(&buf, model->api_version);
 	if (buf_error(&buf) == 0)
-		path = codec_url(arena, model->endpoint, buf_str(&buf).data);
+		path = codec_url(model, arena, buf.data);
 	buf_done(&buf);
 	return path;
 }
@@ -31,14 +31,11 @@ deployment_url(const struct model *model, struct arena *arena)
 static struct heed_str
 v1_url(const struct model *model, struct arena *arena)
 {
-	struct heed_str base = model->endpoint;
+	/* The portal shows the address with and without the path. */
+	bool whole = str_ends(codec_endpoint(model), "/openai/v1");
 
-	while (base.len > 0 && base.data[base.len - 1] == '/')
-		base.len--;
-	/* The portal shows both forms of the address. */
-	return codec_url(arena, base,
-	                 str_ends(base, "/openai/v1") ? "/chat/completions"
-	                                              : "/openai/v1/chat/completions");
+	return codec_url(model, arena,
+	                 whole ? "/chat/completions" : "/openai/v1/chat/completions");
 }
 
 static int

@@ -8,17 +8,19 @@
 struct heed_str
 codec_endpoint(const struct model *model)
 {
-	if (model->endpoint.len > 0)
-		return model->endpoint;
-	return str_of(model_kinds[model->provider]->endpoint);
+	struct heed_str base = model->endpoint;
+
+	if (base.len == 0)
+		base = str_of(model_kinds[model->provider]->endpoint);
+	while (base.len > 0 && base.data[base.len - 1] == '/')
+		base.len--;
+	return base;
 }
 
 struct heed_str
-codec_url(struct arena *arena, struct heed_str base, const char *path)
+codec_url(const struct model *model, struct arena *arena, const char *path)
 {
-	while (base.len > 0 && base.data[base.len - 1] == '/')
-		base.len--;
-	return arena_printf(arena, "%.*s%s", STR_ARG(base), path);
+	return arena_printf(arena, "%.*s%s", STR_ARG(codec_endpoint(model)), path);
 }
 
 struct heed_str

@@ -54,8 +54,7 @@ struct credentials {
 
 static void run_step(struct source *source);
 
-/* ---- the end of a fetch
- * ----------------------------------------------------------------- */
+/* ---- the end of a fetch ----------------------------------------------------------- */
 
 static void
 finish(struct source *source, int code, const char *text)
@@ -133,8 +132,7 @@ pass_over(struct source *source, struct heed_str why)
 	run_step(source);
 }
 
-/* ---- by HTTP
- * ---------------------------------------------------------------------------- */
+/* ---- by HTTP ---------------------------------------------------------------------- */
 
 static void send_request(struct source *source);
 
@@ -222,8 +220,7 @@ send_request(struct source *source)
 		     str_of(error.text));
 }
 
-/* ---- by the az command
- * ------------------------------------------------------------------ */
+/* ---- by the az command ------------------------------------------------------------ */
 
 static void
 on_cli(void *arg)
@@ -266,8 +263,7 @@ start_cli(struct source *source)
 	loop_work(source->credentials->loop, &cli->work);
 }
 
-/* ---- steps
- * ------------------------------------------------------------------------------ */
+/* ---- steps ------------------------------------------------------------------------ */
 
 static void
 run_step(struct source *source)
@@ -332,8 +328,7 @@ fetch(struct source *source)
 	loop_timer_set(source->credentials->loop, &source->timer, 0);
 }
 
-/* ---- public
- * ----------------------------------------------------------------------------- */
+/* ---- public ----------------------------------------------------------------------- */
 
 struct credentials *
 credentials_new(struct loop *loop, struct http_client *http, const char *imds_endpoint)

@@ -14,39 +14,7 @@
 #include "base/mem.h"
 #include "model/codec.h"
 
-/* ---- identity
- * --------------------------------------------------------------------------- */
-
-int
-flight_key(const struct model *model, const struct model_question *question,
-           struct id_hash *ret_key)
-{
-	struct heed_buf schema, rest;
-	int r;
-
-	buf_init(&schema, 0);
-	buf_init(&rest, 0);
-	json_write(&schema, question->schema, JSON_COMPACT);
-	json_write(&rest, model->extra, JSON_COMPACT);
-	buf_addf(&rest, "%d %d %lld %lld %.17g %.17g", model->provider, model->form,
-	         (long long)question->max_tokens, (long long)model->max_tokens,
-	         question->temperature, model->temperature);
-	r = buf_error(&schema) != 0 ? buf_error(&schema) : buf_error(&rest);
-	if (r == 0) {
-		const struct heed_str parts[] = {
-			model->name,        model->endpoint,     model->model,
-			model->deployment,  model->api_version,  model->system,
-			question->name,     question->system,    question->prompt,
-			question->previous, question->complaint, buf_str(&schema),
-			buf_str(&rest),
-		};
-
-		*ret_key = id_hash_parts(parts, sizeof(parts) / sizeof(parts[0]));
-	}
-	buf_done(&schema);
-	buf_done(&rest);
-	return r;
-}
+/* ---- identity --------------------------------------------------------------------- */
 
 static struct flight **
 twin_bucket(struct gateway *gateway, const struct id_hash *key)
@@ -79,8 +47,7 @@ twin_remove(struct flight *flight)
 	*at = flight->twin;
 }
 
-/* ---- life
- * ------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------- */
 
 struct flight *
 flight_spare(struct gateway *gateway)
@@ -187,8 +154,7 @@ flight_quit(struct ticket *ticket)
 		flight_free(flight);
 }
 
-/* ---- handing out
- * ------------------------------------------------------------------------ */
+/* ---- handing out ------------------------------------------------------------------ */
 
 static struct ticket *
 next_caller(struct flight *flight)
@@ -265,8 +231,7 @@ flight_deliver_ready(void *arg)
 		loop_timer_set(gateway->loop, &gateway->timer, 0);
 }
 
-/* ---- settling
- * --------------------------------------------------------------------------- */
+/* ---- settling --------------------------------------------------------------------- */
 
 /* What the provider did not say is filled in from above, so that budgets hold. */
 static void
@@ -330,8 +295,7 @@ fail(struct flight *flight, enum model_class class, int code, struct heed_str te
 	flight_ready(flight);
 }
 
-/* ---- the call
- * --------------------------------------------------------------------------- */
+/* ---- the call --------------------------------------------------------------------- */
 
 /* No response came: what does that mean? */
 static void

@@ -15,8 +15,7 @@
 
 #define CACHE_BYTES ((size_t)64 * 1024 * 1024)
 
-/* ---- models
- * ----------------------------------------------------------------------------- */
+/* ---- models ----------------------------------------------------------------------- */
 
 static struct model *
 find_model(struct model *models, size_t n, struct heed_str name)
@@ -81,8 +80,40 @@ gateway_remove(struct gateway *gateway, struct model *models, size_t n)
 	}
 }
 
-/* ---- tickets
- * ---------------------------------------------------------------------------- */
+/* ---- identity of questions -------------------------------------------------------- */
+
+int
+flight_key(const struct model *model, const struct model_question *question,
+           struct id_hash *ret_key)
+{
+	struct heed_buf schema, rest;
+	int r;
+
+	buf_init(&schema, 0);
+	buf_init(&rest, 0);
+	json_write(&schema, question->schema, JSON_COMPACT);
+	json_write(&rest, model->extra, JSON_COMPACT);
+	buf_addf(&rest, "%d %d %lld %lld %.17g %.17g", model->provider, model->form,
+	         (long long)question->max_tokens, (long long)model->max_tokens,
+	         question->temperature, model->temperature);
+	r = buf_error(&schema) != 0 ? buf_error(&schema) : buf_error(&rest);
+	if (r == 0) {
+		const struct heed_str parts[] = {
+			model->name,        model->endpoint,     model->model,
+			model->deployment,  model->api_version,  model->system,
+			question->name,     question->system,    question->prompt,
+			question->previous, question->complaint, buf_str(&schema),
+			buf_str(&rest),
+		};
+
+		*ret_key = id_hash_parts(parts, sizeof(parts) / sizeof(parts[0]));
+	}
+	buf_done(&schema);
+	buf_done(&rest);
+	return r;
+}
+
+/* ---- tickets ---------------------------------------------------------------------- */
 
 const struct model *
 ticket_model(const struct ticket *ticket)
@@ -265,8 +296,7 @@ gateway_cancel(struct ticket *ticket)
 	ticket_free(ticket);
 }
 
-/* ---- the gateway
- * ------------------------------------------------------------------------ */
+/* ---- the gateway ------------------------------------------------------------------ */
 
 int
 gateway_new(struct loop *loop, struct http_client *http,

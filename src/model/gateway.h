@@ -109,8 +109,7 @@ struct gateway {
 	struct flight *twins[TWIN_BUCKETS];
 };
 
-/* ---- lane.c
- * ----------------------------------------------------------------------------- */
+/* ---- lane.c ----------------------------------------------------------------------- */
 
 /* Find or make the lane of a model and hold it; an old one gets the model's settings and
  * a closed breaker. NULL without memory. */
@@ -124,12 +123,14 @@ void lane_leave(struct ticket *ticket);
 /* A place became free, or the breaker changed: see who may go, on a later turn. */
 void lane_stir(struct lane *lane);
 
-/* ---- flight.c
- * --------------------------------------------------------------------------- */
+/* ---- gateway.c -------------------------------------------------------------------- */
 
 /* The identity of a question to a model, for cache and twins. HEED_E_NOMEM. */
 int flight_key(const struct model *model, const struct model_question *question,
                struct id_hash *ret_key);
+
+/* ---- flight.c --------------------------------------------------------------------- */
+
 /* A call under way with this key, or NULL. */
 struct flight *flight_find(struct gateway *gateway, const struct id_hash *key);
 void flight_join(struct flight *flight, struct ticket *ticket);

@@ -32,8 +32,7 @@ struct gateway;
 struct lane;
 struct model_kind;
 
-/* ---- a model as configured
- * -------------------------------------------------------------- */
+/* ---- a model as configured -------------------------------------------------------- */
 
 /* Nano US dollars (1e-9) for a million tokens, so that "0.15" dollars is exact. */
 struct model_price {
@@ -121,8 +120,7 @@ bool model_price_known(const struct model *model);
 /* The name to show: "gpt-4o-mini", the deployment, "rules". */
 struct heed_str model_label(const struct model *model);
 
-/* ---- questions and replies
- * -------------------------------------------------------------- */
+/* ---- questions and replies -------------------------------------------------------- */
 
 /* What is asked. Borrowed by every call that takes it until that call returns. */
 struct model_question {
@@ -191,8 +189,7 @@ int model_reply_write(const struct model_reply *reply, struct arena *arena,
                       struct heed_json *ret_record);
 int model_reply_read(struct heed_json record, struct model_reply *ret_reply);
 
-/* ---- cost
- * ------------------------------------------------------------------------------- */
+/* ---- cost ------------------------------------------------------------------------- */
 
 /* The tokens that a text of `bytes` may take: one for three bytes, rounded up. High for
  * English (about four bytes a token), about right for code and other alphabets. */
@@ -210,8 +207,7 @@ int64_t model_cost(const struct model *model, struct heed_str answered_by,
 /* What a question can cost at most, over the whole fallback chain: to be reserved. */
 int64_t model_cost_max(const struct model *model, const struct model_question *question);
 
-/* ---- the gateway
- * ------------------------------------------------------------------------ */
+/* ---- the gateway ------------------------------------------------------------------ */
 
 struct gateway_options {
 	size_t cache_max;          /* bytes of cached replies; 0 for 64 MiB */
@@ -276,8 +272,7 @@ struct gateway_stats {
 };
 void gateway_stats(const struct model *model, struct gateway_stats *ret_stats);
 
-/* ---- codecs
- * ----------------------------------------------------------------------------- */
+/* ---- codecs ----------------------------------------------------------------------- */
 
 /* A request as parts, on the arena that encode was given. */
 struct model_request {

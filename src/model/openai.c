@@ -12,8 +12,7 @@
 static const char *const options[] = {"endpoint",   "model",       "api_key",      "form",
                                       "max_tokens", "temperature", "tokens_field", NULL};
 
-/* ---- out
- * -------------------------------------------------------------------------------- */
+/* ---- out -------------------------------------------------------------------------- */
 
 /* response_format, and the schema that the prompt has to show or null. */
 static int
@@ -119,8 +118,7 @@ static int
 encode(const struct model *model, const struct model_question *question,
        struct arena *arena, struct model_request *ret_request, struct heed_error *error)
 {
-	struct heed_str url =
-		codec_url(arena, codec_endpoint(model), "/chat/completions");
+	struct heed_str url = codec_url(model, arena, "/chat/completions");
 	struct json_build body;
 
 	(void)error; /* nothing can be wrong with a question but a lack of memory */
@@ -138,8 +136,7 @@ encode(const struct model *model, const struct model_question *question,
 	return 0;
 }
 
-/* ---- back
- * ------------------------------------------------------------------------------- */
+/* ---- back ------------------------------------------------------------------------- */
 
 /* Content as text: a string, or a list of parts. */
 static struct heed_str

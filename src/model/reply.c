@@ -184,8 +184,7 @@ codec_fail(const struct model_response *response, struct heed_json body,
 	reply->usage = (struct model_usage){0};
 }
 
-/* ---- records
- * ---------------------------------------------------------------------------- */
+/* ---- records ---------------------------------------------------------------------- */
 
 static void
 set_text(struct json_build *build, const char *name, struct heed_str text)

@@ -10,7 +10,7 @@
  */
 #include "model/structured.h"
 
-#include "base/json.h"
+#include "model/strict_parts.h"
 
 const struct strict_rules strict_openai = {
 	.root_object = true, .properties_max = 5000, .depth_max = 10};
@@ -30,162 +30,14 @@ struct strict {
 	int depth;
 };
 
-enum fate { FATE_DROP, FATE_SHAPE, FATE_WORDS, FATE_NEVER };
-
-static const struct {
-	const char *name;
-	enum fate fate;
-} keywords[] = {
-	{"type", FATE_SHAPE},
-	{"enum", FATE_SHAPE},
-	{"const", FATE_SHAPE},
-	{"properties", FATE_SHAPE},
-	{"required", FATE_SHAPE},
-	{"additionalProperties", FATE_SHAPE},
-	{"items", FATE_SHAPE},
-	{"anyOf", FATE_SHAPE},
-	{"oneOf", FATE_SHAPE},
-	{"allOf", FATE_SHAPE},
-	{"$ref", FATE_SHAPE},
-	{"$defs", FATE_SHAPE},
-	{"description", FATE_SHAPE},
-	{"format", FATE_WORDS},
-	{"minLength", FATE_WORDS},
-	{"maxLength", FATE_WORDS},
-	{"pattern", FATE_WORDS},
-	{"minimum", FATE_WORDS},
-	{"maximum", FATE_WORDS},
-	{"exclusiveMinimum", FATE_WORDS},
-	{"exclusiveMaximum", FATE_WORDS},
-	{"multipleOf", FATE_WORDS},
-	{"minItems", FATE_WORDS},
-	{"maxItems", FATE_WORDS},
-	{"uniqueItems", FATE_WORDS},
-	{"contains", FATE_WORDS},
-	{"minContains", FATE_WORDS},
-	{"maxContains", FATE_WORDS},
-	{"minProperties", FATE_WORDS},
-	{"maxProperties", FATE_WORDS},
-	{"propertyNames", FATE_WORDS},
-	{"dependentRequired", FATE_WORDS},
-	{"if", FATE_WORDS},
-	{"then", FATE_WORDS},
-	{"else", FATE_WORDS},
-	{"not", FATE_WORDS},
-	{"default", FATE_WORDS},
-	{"examples", FATE_WORDS},
-	{"dependentSchemas", FATE_NEVER},
-	{"patternProperties", FATE_NEVER},
-	{"unevaluatedItems", FATE_NEVER},
-	{"prefixItems", FATE_NEVER},
-	{"$anchor", FATE_NEVER},
-	{"$dynamicAnchor", FATE_NEVER},
-	{"$dynamicRef", FATE_NEVER},
-};
-
-static int convert(struct strict *strict, struct heed_json schema, bool root,
-                   struct heed_json *ret_form);
-
-static enum fate
-fate_of(struct heed_str name)
-{
-	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
-		if (str_is(name, keywords[i].name))
-			return keywords[i].fate;
-	return FATE_DROP;
-}
-
 static bool
 is_false(const struct heed_json *value)
 {
 	return value != NULL && value->kind == HEED_BOOL && !value->boolean;
 }
 
-static bool
-list_has(const struct heed_json *list, struct heed_str name)
-{
-	if (list == NULL || list->kind != HEED_ARRAY)
-		return false;
-	for (uint32_t i = 0; i < list->len; i++)
-		if (list->items[i].kind == HEED_STRING &&
-		    str_eq(json_text(list->items[i]), name))
-			return true;
-	return false;
-}
-
-/* Is `type` of `form` this one, or a list with it? */
-static bool
-type_has(struct heed_json form, const char *name)
-{
-	const struct heed_json *type = json_get(form, "type");
-
-	if (type == NULL)
-		return false;
-	if (type->kind == HEED_STRING)
-		return str_is(json_text(*type), name);
-	return list_has(type, str_of(name));
-}
-
-static struct heed_json
-make_list(struct arena *arena, struct heed_json a, struct heed_json b)
-{
-	struct heed_json list = json_null();
-	struct json_build build;
-
-	json_array(&build, arena);
-	json_push(&build, a);
-	json_push(&build, b);
-	/* Without memory the null is noticed as a form without a type by the caller's
-	 * end. */
-	(void)json_build_end(&build, &list);
-	return list;
-}
-
-/* `form` or null. */
-static int
-nullable(struct arena *arena, struct heed_json form, struct heed_json *ret_form)
-{
-	const struct heed_json *type = json_get(form, "type");
-	const struct heed_json *values = json_get(form, "enum");
-	struct heed_json null_type = json_null(), list;
-	struct json_build build;
-
-	if (type_has(form, "null"))
-		return *ret_form = form, 0;
-	json_object(&build, arena);
-	if (type == NULL) {
-		json_set_cstr(&build, "type", json_cstr("null"));
-		HEED_TRY(json_build_end(&build, &null_type));
-		json_object(&build, arena);
-		json_set_cstr(&build, "anyOf", make_list(arena, form, null_type));
-		return json_build_end(&build, ret_form);
-	}
-	for (uint32_t i = 0; i < form.len; i++)
-		json_set(&build, form.members[i].name, form.members[i].value);
-	if (type->kind == HEED_STRING) {
-		list = make_list(arena, *type, json_cstr("null"));
-	} else {
-		struct json_build types;
-
-		json_array(&types, arena);
-		for (uint32_t i = 0; i < type->len; i++)
-			json_push(&types, type->items[i]);
-		json_push(&types, json_cstr("null"));
-		HEED_TRY(json_build_end(&types, &list));
-	}
-	json_set_cstr(&build, "type", list);
-	if (values != NULL) {
-		struct json_build all;
-
-		json_array(&all, arena);
-		for (uint32_t i = 0; i < values->len; i++)
-			json_push(&all, values->items[i]);
-		json_push(&all, json_null());
-		HEED_TRY(json_build_end(&all, &list));
-		json_set_cstr(&build, "enum", list);
-	}
-	return json_build_end(&build, ret_form);
-}
+static int convert(struct strict *strict, struct heed_json schema, bool root,
+                   struct heed_json *ret_form);
 
 /* May this assertion stay as it is? */
 static bool
@@ -219,7 +71,7 @@ describe(const struct strict *strict, struct heed_json schema, struct json_build
 	for (uint32_t i = 0; i < schema.len; i++) {
 		const struct heed_member *member = &schema.members[i];
 
-		if (fate_of(member->name) != FATE_WORDS)
+		if (strict_fate(member->name) != FATE_WORDS)
 			continue;
 		if (stays(strict, member))
 			json_set(build, member->name, member->value);
@@ -241,8 +93,7 @@ describe(const struct strict *strict, struct heed_json schema, struct json_build
 	return 0;
 }
 
-/* ---- the kinds of schema
- * ---------------------------------------------------------------- */
+/* ---- the kinds of schema ---------------------------------------------------------- */
 
 static int
 convert_ref(struct strict *strict, struct heed_json schema, struct heed_json *ret_form)
@@ -254,7 +105,7 @@ convert_ref(struct strict *strict, struct heed_json schema, struct heed_json *re
 		struct heed_str name = schema.members[i].name;
 
 		if (!str_is(name, "$ref") && !str_is(name, "description") &&
-		    !str_is(name, "$defs") && fate_of(name) != FATE_DROP)
+		    !str_is(name, "$defs") && strict_fate(name) != FATE_DROP)
 			return HEED_E_UNSUPPORTED;
 	}
 	if (str_is(target, "#") ? strict->wrapped : !str_starts(target, "#/$defs/"))
@@ -291,12 +142,12 @@ convert_object(struct strict *strict, struct heed_json schema, struct json_build
 	json_array(&names_build, strict->arena);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct heed_member *member = &properties->members[i];
-		bool needed = list_has(required, member->name);
+		bool needed = strict_list_has(required, member->name);
 		struct heed_json form;
 
 		HEED_TRY(convert(strict, member->value, false, &form));
 		if (!needed && !strict->rules->optional)
-			HEED_TRY(nullable(strict->arena, form, &form));
+			HEED_TRY(strict_nullable(strict->arena, form, &form));
 		json_set(&forms_build, member->name, form);
 		if (needed || !strict->rules->optional)
 			json_push(&names_build, json_str(member->name));
@@ -400,9 +251,9 @@ convert_plain(struct strict *strict, struct heed_json schema, struct json_build 
 	json_object(&list, strict->arena);
 	json_set_cstr(&list, "type", type);
 	HEED_TRY(json_build_end(&list, &typed));
-	if (type_has(typed, "object"))
+	if (strict_type_has(typed, "object"))
 		HEED_TRY(convert_object(strict, schema, build));
-	if (type_has(typed, "array")) {
+	if (strict_type_has(typed, "array")) {
 		const struct heed_json *items = json_get(schema, "items");
 		struct heed_json form;
 
@@ -428,7 +279,7 @@ convert_choice(struct strict *strict, struct heed_json schema,
 	for (uint32_t i = 0; i < schema.len; i++) {
 		struct heed_str name = schema.members[i].name;
 
-		if (fate_of(name) == FATE_SHAPE && !str_is(name, "type") &&
+		if (strict_fate(name) == FATE_SHAPE && !str_is(name, "type") &&
 		    !str_is(name, "anyOf") && !str_is(name, "oneOf") &&
 		    !str_is(name, "$defs") && !str_is(name, "description"))
 			return HEED_E_UNSUPPORTED;
@@ -454,89 +305,7 @@ convert_choice(struct strict *strict, struct heed_json schema,
 	return 0;
 }
 
-/* ---- allOf
- * ------------------------------------------------------------------------------ */
-
-static int
-join_objects(struct arena *arena, struct heed_json a, struct heed_json b,
-             struct heed_json *ret_all)
-{
-	struct json_build build;
-
-	json_object(&build, arena);
-	for (uint32_t i = 0; i < a.len; i++)
-		json_set(&build, a.members[i].name, a.members[i].value);
-	for (uint32_t i = 0; i < b.len; i++) {
-		if (json_find(a, b.members[i].name) != NULL)
-			return HEED_E_UNSUPPORTED;
-		json_set(&build, b.members[i].name, b.members[i].value);
-	}
-	return json_build_end(&build, ret_all);
-}
-
-/* `into` and `part` in one: properties and required side by side, all else equal or
- * alone. */
-static int
-merge_part(struct arena *arena, struct heed_json into, struct heed_json part,
-           struct heed_json *ret_all)
-{
-	struct json_build build;
-
-	if (part.kind != HEED_OBJECT || json_get(part, "$ref") != NULL)
-		return HEED_E_UNSUPPORTED;
-	json_object(&build, arena);
-	for (uint32_t i = 0; i < into.len; i++)
-		json_set(&build, into.members[i].name, into.members[i].value);
-	for (uint32_t i = 0; i < part.len; i++) {
-		const struct heed_member *member = &part.members[i];
-		const struct heed_json *have = json_find(into, member->name);
-		struct heed_json joined = member->value;
-
-		if (have != NULL && str_is(member->name, "description"))
-			continue;
-		if (have != NULL && str_is(member->name, "properties")) {
-			HEED_TRY(join_objects(arena, *have, member->value, &joined));
-		} else if (have != NULL && str_is(member->name, "required")) {
-			struct json_build list;
-
-			json_array(&list, arena);
-			for (uint32_t k = 0; k < have->len; k++)
-				json_push(&list, have->items[k]);
-			for (uint32_t k = 0; k < joined.len; k++)
-				json_push(&list, joined.items[k]);
-			HEED_TRY(json_build_end(&list, &joined));
-		} else if (have != NULL && !json_equal(*have, joined)) {
-			return HEED_E_UNSUPPORTED;
-		} else if (str_is(member->name, "additionalProperties")) {
-			return HEED_E_UNSUPPORTED; /* it would close only a part */
-		}
-		json_set(&build, member->name, joined);
-	}
-	return json_build_end(&build, ret_all);
-}
-
-static int
-merge_all_of(struct arena *arena, struct heed_json schema, struct heed_json *ret_merged)
-{
-	const struct heed_json *parts = json_get(schema, "allOf");
-	struct heed_json merged;
-	struct json_build build;
-
-	if (parts->kind != HEED_ARRAY || json_get(schema, "additionalProperties") != NULL)
-		return HEED_E_UNSUPPORTED;
-	json_object(&build, arena);
-	for (uint32_t i = 0; i < schema.len; i++)
-		if (!str_is(schema.members[i].name, "allOf"))
-			json_set(&build, schema.members[i].name, schema.members[i].value);
-	HEED_TRY(json_build_end(&build, &merged));
-	for (uint32_t i = 0; i < parts->len; i++)
-		HEED_TRY(merge_part(arena, merged, parts->items[i], &merged));
-	*ret_merged = merged;
-	return 0;
-}
-
-/* ---- the whole
- * -------------------------------------------------------------------------- */
+/* ---- the whole -------------------------------------------------------------------- */
 
 static int
 convert_defs(struct strict *strict, const struct heed_json *defs,
@@ -566,7 +335,7 @@ refuse(struct heed_json schema, bool root)
 	if (schema.kind != HEED_OBJECT)
 		return HEED_E_UNSUPPORTED;
 	for (uint32_t i = 0; i < schema.len; i++)
-		if (fate_of(schema.members[i].name) == FATE_NEVER)
+		if (strict_fate(schema.members[i].name) == FATE_NEVER)
 			return HEED_E_UNSUPPORTED;
 	rest = json_get(schema, "unevaluatedProperties");
 	if (rest != NULL && !is_false(rest))
@@ -605,7 +374,7 @@ convert(struct strict *strict, struct heed_json schema, bool root,
 
 	HEED_TRY(refuse(schema, root));
 	if (json_get(schema, "allOf") != NULL) {
-		HEED_TRY(merge_all_of(strict->arena, schema, &schema));
+		HEED_TRY(strict_merge_all_of(strict->arena, schema, &schema));
 		HEED_TRY(refuse(schema, root));
 		if (json_get(schema, "allOf") != NULL)
 			return HEED_E_UNSUPPORTED;
@@ -678,7 +447,7 @@ strict_form(const struct strict_rules *rules, struct heed_json schema,
 	if (strict.wrapped)
 		return wrap(arena, form, defs, ret_strict);
 	if (defs != NULL)
-		return join_objects(arena, form, holder, ret_strict);
+		return strict_join(arena, form, holder, ret_strict);
 	*ret_strict = form;
 	return 0;
 }
