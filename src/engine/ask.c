@@ -1,0 +1,291 @@
+/*
+ * ask.c - the step that asks a model: attempts, reading, the one repair.
+ *
+ * flow_ask is a fold over the step's entries. The newest one tells what is next:
+ *
+ *	none ............................ a first attempt
+ *	intended ........................ wait
+ *	failed, may pass ................ wait for the delay, then another attempt
+ *	failed, final; refusal, length .. the run fails
+ *	done, fits the schema ........... the answer
+ *	done, does not fit .............. one repair that tells the model why; then the run fails
+ *
+ * A reply that is paid for is used again whenever it fits: after a crash, and after a redrive
+ * with a mended schema (every done entry is tried, the newest first).
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "engine/core.h"
+#include "model/structured.h"
+
+const struct option ask_options[] = {
+	{.name = "model", .kind = OPTION_TEXT, .offset = offsetof(struct ask, model),
+	 .flags = OPTION_REQUIRED | OPTION_NONEMPTY, .help = "a name under models:"},
+	{.name = "name", .kind = OPTION_TEXT, .offset = offsetof(struct ask, name),
+	 .fallback = "answer", .help = "what the answer is called towards the provider"},
+	{.name = "system", .kind = OPTION_TEMPLATE, .offset = offsetof(struct ask, system),
+	 .help = "instructions that go before the prompt"},
+	{.name = "prompt", .kind = OPTION_TEMPLATE, .offset = offsetof(struct ask, prompt),
+	 .flags = OPTION_REQUIRED, .help = "the question; {{ }} holds expressions over .event"},
+	{.name = "answer", .kind = OPTION_SCHEMA, .offset = offsetof(struct ask, answer),
+	 .help = "JSON Schema (2020-12) of the answer; without it the answer is free text"},
+	{.name = "max_tokens", .kind = OPTION_INT, .offset = offsetof(struct ask, max_tokens),
+	 .fallback = "0", .min = 0, .max = 1000000,
+	 .help = "bound on the answer in tokens; 0 for the model's own"},
+	{.name = "temperature", .kind = OPTION_REAL, .offset = offsetof(struct ask, temperature),
+	 .fallback = "-1", .min = -1, .max = 2,
+	 .help = "sampling temperature; -1 for the model's own"},
+	{.name = "repair", .kind = OPTION_BOOL, .offset = offsetof(struct ask, repair),
+	 .fallback = "true",
+	 .help = "ask once more, saying what was wrong, when an answer does not fit"},
+	{.name = "retry", .kind = OPTION_RECORD, .offset = offsetof(struct ask, retry),
+	 .rows = retry_options, .help = "how often and when a failed call is made again"},
+	OPTION_ROWS_END,
+};
+
+/* Is the stored reply an answer to this question? Decided once per entry. */
+static bool
+reads(struct run *run, const struct ask *ask, struct entry *entry)
+{
+	struct structured_report report = {0};
+	struct model_reply reply = {0};
+	struct heed_json record;
+
+	if (entry->reading != ANSWER_UNREAD)
+		return entry->reading == ANSWER_FITS;
+	entry->reading = ANSWER_WRONG;
+	if (json_parse(&run->arena, entry->reply, &record, NULL) < 0 ||
+	    model_reply_read(record, &reply) < 0) {
+		entry->complaint = HEED_STR("the recorded reply could not be read");
+		return false;
+	}
+	entry->question.previous = arena_str(&run->arena, reply.text);
+	if (structured_read(ask->answer, reply.text, &run->arena, &entry->answer, &report) == 0)
+		entry->reading = ANSWER_FITS;
+	else
+		entry->complaint = report.complaint;
+	return entry->reading == ANSWER_FITS;
+}
+
+static int
+render(struct run *run, const struct template *template, struct heed_json input,
+       struct heed_str *ret_text, struct heed_error *error)
+{
+	struct heed_buf buf;
+	int r = 0;
+
+	*ret_text = (struct heed_str){NULL, 0};
+	if (template == NULL)
+		return 0;
+	buf_init(&buf, 0);
+	r = template_render(template, input, &run->arena, &buf, error);
+	if (r == 0 && buf_error(&buf) == 0)
+		*ret_text = arena_str(&run->arena, buf_str(&buf));
+	if (r == 0 && (buf_error(&buf) != 0 || ret_text->data == NULL))
+		r = error_nomem(error);
+	buf_done(&buf);
+	return r;
+}
+
+/* What is committed as the intent: what will leave the process. */
+static int
+write_request(struct run *run, struct entry *entry)
+{
+	struct json_build build;
+	struct heed_json request;
+
+	json_object(&build, &run->arena);
+	if (entry->question.system.len > 0)
+		json_set_cstr(&build, "system", json_str(entry->question.system));
+	json_set_cstr(&build, "prompt", json_str(entry->question.prompt));
+	if (entry->question.complaint.len > 0)
+		json_set_cstr(&build, "complaint", json_str(entry->question.complaint));
+	HEED_TRY(json_build_end(&build, &request));
+	entry->request = json_text_of(&run->arena, request);
+	return entry->request.data == NULL ? HEED_E_NOMEM : 0;
+}
+
+/* Add an attempt; `wrong` is the answer to repair, or NULL. */
+static int
+attempt(struct run *run, struct heed_str step, const struct ask *ask, struct heed_json input,
+	const struct entry *wrong, int n)
+{
+	struct heed_error error;
+	struct model_question question = {
+		.name = ask->name,
+		.schema = ask->answer != NULL ? schema_document(ask->answer) : json_null(),
+		.max_tokens = ask->max_tokens,
+		.temperature = ask->temperature,
+		.input = input,
+	};
+	struct entry *entry;
+	int r;
+
+	r = render(run, ask->system, input, &question.system, &error);
+	if (r == 0)
+		r = render(run, ask->prompt, input, &question.prompt, &error);
+	if (r < 0) {
+		error_prefix(&error, "the prompt of step %.*s", STR_ARG(step));
+		return flow_fail(run, r, "prompt", &error);
+	}
+	if (wrong != NULL) {
+		question.previous = wrong->question.previous;
+		question.complaint = wrong->complaint;
+	}
+	entry = journal_add(run, ENTRY_ASK, step);
+	if (entry == NULL)
+		return HEED_E_NOMEM;
+	entry->attempt = n;
+	entry->ask = ask;
+	entry->question = question;
+	entry->todo = true;
+	HEED_TRY(write_request(run, entry));
+	return HEED_WAIT;
+}
+
+static int
+fail_invalid(struct run *run, struct heed_str step, const struct entry *wrong)
+{
+	struct heed_error error;
+
+	(void)error_set(&error, HEED_E_INVALID, "the answer of step %.*s does not fit: %.*s",
+			STR_ARG(step), STR_ARG(wrong->complaint));
+	return flow_fail(run, HEED_E_INVALID, "validation", &error);
+}
+
+static int
+fail_final(struct run *run, struct heed_str step, const struct entry *failed)
+{
+	char class[32];
+	struct heed_error error;
+	struct heed_str name = str_head(failed->class, sizeof(class) - 1);
+
+	memcpy(class, name.data != NULL ? name.data : "", name.len);
+	class[name.len] = '\0';
+	(void)error_set(&error, failed->code, "step %.*s: %.*s", STR_ARG(step),
+			STR_ARG(failed->detail));
+	return flow_fail(run, failed->code, class, &error);
+}
+
+int
+flow_ask(struct run *run, struct heed_str step, const struct ask *ask, struct heed_json input,
+	 struct heed_json *ret_answer)
+{
+	struct entry *last = NULL;
+	struct entry *wrong = NULL;
+	struct entry *entry;
+	int failures = 0;
+	int wrongs = 0;
+	int attempts = 0;
+
+	TAILQ_FOREACH (entry, &run->entries, link) {
+		if (entry->kind == ENTRY_MARK) {
+			failures = wrongs = 0;
+			last = wrong = NULL;
+			continue;
+		}
+		if (!str_eq(entry->step, step) || entry->kind != ENTRY_ASK)
+			continue;
+		attempts++;
+		last = entry;
+		failures += entry->state == ENTRY_FAILED;
+		if (entry->state != ENTRY_DONE)
+			continue;
+		if (reads(run, ask, entry)) {
+			*ret_answer = entry->answer;
+			return 0;
+		}
+		wrong = entry;
+		wrongs++;
+	}
+	if (last != NULL && last->state == ENTRY_INTENDED)
+		return HEED_WAIT;
+	if (last != NULL && last->state == ENTRY_FAILED) {
+		int r = retry_decide(run, last, &ask->retry, failures);
+
+		if (r != 0)
+			return r < 0 ? fail_final(run, step, last) : r;
+	}
+	if (wrongs > (ask->repair ? 1 : 0))
+		return fail_invalid(run, step, wrong);
+	return attempt(run, step, ask, input, wrong, attempts + 1);
+}
+
+/* ---- performing -------------------------------------------------------------------------- */
+
+static void
+admitted(void *arg)
+{
+	struct entry *entry = arg;
+
+	entry->model = model_label(ticket_model(entry->ticket));
+	entry->dirty = true;
+	run_commit(entry->run);
+}
+
+int
+ask_admit(struct entry *entry)
+{
+	struct engine *engine = entry->run->engine;
+	const struct model *model =
+		engine->options.model(engine->options.arg, entry->ask->model);
+	struct heed_error error = {0};
+	int r;
+
+	if (model == NULL)
+		r = error_set(&error, HEED_E_PERMANENT, "there is no model \"%.*s\" any more",
+			      STR_ARG(entry->ask->model));
+	else
+		r = gateway_admit(engine->options.gateway, model, &entry->question, admitted,
+				  entry, &entry->ticket, &error);
+	if (r >= 0) {
+		if (r == 0)
+			entry->model = model_label(ticket_model(entry->ticket));
+		return r;
+	}
+	entry->state = ENTRY_FAILED;
+	entry->todo = false;
+	entry->dirty = true;
+	entry->code = r;
+	entry->class = str_of(retry_class(r) ? "busy" : "permanent");
+	entry->detail = arena_str(&entry->run->arena, str_of(error.text));
+	entry->run->advance = true;
+	return r;
+}
+
+static void
+replied(void *arg, const struct model_reply *reply)
+{
+	struct entry *entry = arg;
+	struct run *run = entry->run;
+	struct heed_json record;
+
+	entry->ticket = NULL;
+	entry->state = reply->code == 0 ? ENTRY_DONE : ENTRY_FAILED;
+	entry->code = reply->code;
+	entry->class = reply->code == 0 ? (struct heed_str){NULL, 0}
+					: str_of(model_class_name(reply->class));
+	entry->usage = reply->usage;
+	entry->cost_nano = reply->cost_nano;
+	entry->retry_after_ms = reply->retry_after_ms;
+	entry->detail = arena_str(&run->arena, reply->message);
+	if (reply->model.len > 0)
+		entry->model = arena_str(&run->arena, reply->model);
+	if (model_reply_write(reply, &run->arena, &record) == 0)
+		entry->reply = json_text_of(&run->arena, record);
+	run_fact(run, entry);
+}
+
+void
+ask_perform(struct entry *entry)
+{
+	gateway_call(entry->ticket, &entry->question, replied, entry);
+}
+
+void
+ask_cancel(struct entry *entry)
+{
+	gateway_cancel(entry->ticket);
+	entry->ticket = NULL;
+}

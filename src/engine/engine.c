@@ -1,0 +1,440 @@
+/*
+ * engine.c - the engine's own life: what reacts, start with recovery, drain, redrive.
+ */
+#include "engine/engine.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/core.h"
+
+const struct option engine_limit_options[] = {
+	{.name = "queue_depth", .kind = OPTION_INT,
+	 .offset = offsetof(struct engine_limits, queue_depth), .fallback = "50000", .min = 1,
+	 .max = 10000000,
+	 .help = "unfinished runs; near it sources are paused and HTTP senders get 429"},
+	{.name = "causation_depth", .kind = OPTION_INT,
+	 .offset = offsetof(struct engine_limits, causation_depth), .fallback = "16", .min = 1,
+	 .max = 1000, .help = "how deep events may cause events before a run is stopped as a loop"},
+	{.name = "in_flight", .kind = OPTION_INT,
+	 .offset = offsetof(struct engine_limits, in_flight), .fallback = "10000", .min = 1,
+	 .max = 100000, .help = "runs active at once over all reactions"},
+	{.name = "drain", .kind = OPTION_DURATION,
+	 .offset = offsetof(struct engine_limits, drain_ms), .fallback = "30s", .min = 1,
+	 .max = 3600000,
+	 .help = "how long calls under way may take after SIGTERM before they are cut off"},
+	OPTION_ROWS_END,
+};
+
+int
+engine_new(const struct engine_options *options, struct engine **ret_engine)
+{
+	struct engine *engine = mem_new(sizeof(*engine));
+
+	if (engine == NULL)
+		return HEED_E_NOMEM;
+	engine->options = *options;
+	engine->loop = options->loop;
+	engine->world = (struct action_world){
+		.loop = options->loop,
+		.http = options->http,
+		.connections = options->connections,
+		.n_connections = options->n_connections,
+	};
+	arena_init(&engine->memory, 0);
+	TAILQ_INIT(&engine->all);
+	TAILQ_INIT(&engine->waiting);
+	loop_timer_init(&engine->dispatch_timer, dispatch_turn, engine);
+	*ret_engine = engine;
+	return 0;
+}
+
+/* Nothing may be under way in the store: drain first. */
+void
+engine_free(struct engine *engine)
+{
+	struct run *run;
+
+	if (engine == NULL)
+		return;
+	while ((run = TAILQ_FIRST(&engine->all)) != NULL) {
+		if (run->state == RUN_READY || run->state == RUN_ACTIVE ||
+		    run->state == RUN_WAITING)
+			run_set_state(run, RUN_DROPPED);
+		run_free(run);
+	}
+	loop_timer_clear(engine->loop, &engine->dispatch_timer);
+	loop_timer_clear(engine->loop, &engine->drain_timer);
+	while (engine->queues != NULL) {
+		struct queue *queue = engine->queues;
+
+		engine->queues = queue->next;
+		definition_unref(queue->current);
+		queue_free(queue);
+	}
+	arena_done(&engine->memory);
+	mem_free(engine->sources);
+	mem_free(engine);
+}
+
+int
+engine_add(struct engine *engine, struct definition *definition)
+{
+	struct queue *queue = queue_find(engine, definition->name, 1);
+
+	if (queue == NULL)
+		return HEED_E_NOMEM;
+	definition_unref(queue->current);
+	queue->current = definition;
+	queue->concurrency = definition->concurrency;
+	return 0;
+}
+
+int
+engine_attach(struct engine *engine, struct source *source)
+{
+	HEED_TRY(mem_grow((void **)&engine->sources, &engine->cap_sources, engine->n_sources + 1,
+			  sizeof(source)));
+	engine->sources[engine->n_sources++] = source;
+	source->engine = engine;
+	source->loop = engine->loop;
+	return 0;
+}
+
+void
+source_ended(struct source *source)
+{
+	struct engine *engine = source->engine;
+
+	engine->n_ended++;
+	if (engine->options.ended != NULL && engine->n_ended == engine->n_sources)
+		engine->options.ended(engine->options.arg);
+}
+
+/* ---- recovery --------------------------------------------------------------------------- */
+
+struct recovery {
+	struct engine *engine;
+	struct run *run;
+	struct definition **revived; /* of earlier configurations */
+	size_t n_revived;
+	size_t cap_revived;
+	struct heed_error *error;
+	bool unknown;
+};
+
+/* The definition that a run started with: the current one, or one made from its text. */
+static struct definition *
+find_definition(struct recovery *recovery, const struct store_run *row)
+{
+	struct engine *engine = recovery->engine;
+	struct queue *queue = queue_find(engine, row->name, 1);
+	struct definition *definition = NULL;
+	struct heed_str text;
+	struct arena scratch;
+	size_t i;
+
+	if (queue == NULL)
+		return NULL;
+	if (queue->current != NULL && str_eq(queue->current->hash, row->definition))
+		return queue->current;
+	for (i = 0; i < recovery->n_revived; i++)
+		if (str_eq(recovery->revived[i]->hash, row->definition) &&
+		    str_eq(recovery->revived[i]->name, row->name))
+			return recovery->revived[i];
+	arena_init(&scratch, 0);
+	if (store_read_definition(engine->options.store, row->definition, &scratch, &text,
+				  recovery->error) == 0 &&
+	    mem_grow((void **)&recovery->revived, &recovery->cap_revived,
+		     recovery->n_revived + 1, sizeof(definition)) == 0 &&
+	    engine->options.revive(engine->options.arg, "reaction", row->name, text, &definition,
+				   recovery->error) == 0) {
+		definition->stored = true;
+		definition->hash = arena_str(&engine->memory, row->definition);
+		recovery->revived[recovery->n_revived++] = definition;
+	}
+	arena_done(&scratch);
+	return definition;
+}
+
+static struct event_ref *
+load_event(struct engine *engine, const struct store_event *row, struct heed_error *error)
+{
+	struct event_ref *ref = NULL;
+	struct heed_json root;
+	struct arena scratch;
+	struct event event;
+
+	arena_init(&scratch, 0);
+	if (json_parse(&scratch, row->body, &root, error) == 0 &&
+	    event_from_json(&scratch, root, row->time_us, &event, error) == 0) {
+		event.seq = row->seq;
+		event.depth = row->depth;
+		event.parent_run = row->parent_run;
+		event.trace = row->trace;
+		ref = event_ref_new(&event);
+	}
+	arena_done(&scratch);
+	return ref;
+}
+
+static int
+load_entry(void *arg, const struct store_entry *row)
+{
+	struct recovery *recovery = arg;
+	struct run *run = recovery->run;
+	struct arena *arena = &run->arena;
+	struct entry *entry = journal_add(run, row->kind, arena_str(arena, row->step));
+
+	if (entry == NULL)
+		return HEED_E_NOMEM;
+	entry->n = row->n;
+	run->n_entries = row->n;
+	entry->state = row->state;
+	entry->attempt = row->attempt;
+	entry->at_us = row->at_us;
+	entry->ended_us = row->ended_us;
+	entry->model = arena_str(arena, row->model);
+	entry->usage = (struct model_usage){.input = row->input, .cached_input = row->cached_input,
+					    .cache_write = row->cache_write,
+					    .output = row->output, .reasoning = row->reasoning};
+	entry->cost_nano = row->cost_nano;
+	entry->class = arena_str(arena, row->class);
+	entry->request = arena_str(arena, row->request);
+	entry->reply = arena_str(arena, row->reply);
+	entry->detail = arena_str(arena, row->detail);
+	entry->stored = true;
+	entry->dirty = false;
+	entry->due_us = run->due_us;
+	if (entry->state == ENTRY_DONE && entry->kind != ENTRY_ASK && entry->reply.len > 0)
+		(void)json_parse(arena, entry->reply, &entry->value, NULL);
+	if (entry->state == ENTRY_FAILED)
+		entry->code = str_is(entry->class, "permanent") ? HEED_E_PERMANENT
+								: HEED_E_TRANSIENT;
+	if (entry->state == ENTRY_INTENDED) {
+		recovery->unknown = true;
+		effect_recover(entry);
+	}
+	return 0;
+}
+
+/* Bring a stored run back into memory; it is RUN_NEW. */
+static int
+load_run(struct recovery *recovery, const struct store_run *row, const struct store_event *event)
+{
+	struct engine *engine = recovery->engine;
+	struct definition *definition = find_definition(recovery, row);
+	struct event_ref *ref = load_event(engine, event, recovery->error);
+	struct run *run = NULL;
+
+	if (definition != NULL && ref != NULL)
+		run = run_new(engine, definition, ref);
+	event_unref(ref);
+	if (run == NULL)
+		return definition == NULL ? HEED_E_NOTFOUND : HEED_E_NOMEM;
+	run->id = row->id;
+	run->key = arena_str(&run->arena, row->key);
+	run->created_us = row->created_us;
+	run->due_us = row->due_us;
+	run->redrives = row->redrives;
+	run->stored = true;
+	run->dirty = false;
+	recovery->run = run;
+	return store_read_journal(engine->options.store, run->id, load_entry, recovery,
+				  recovery->error);
+}
+
+static int
+recover_run(void *arg, const struct store_run *row, const struct store_event *event)
+{
+	struct recovery *recovery = arg;
+	int r = load_run(recovery, row, event);
+
+	if (r == HEED_E_NOTFOUND) {
+		log_event(LOG_ERROR, "run left as it is", LOG_N("run", row->id),
+			  LOG_S("reaction", row->name),
+			  LOG_S("error", str_of(recovery->error->text)));
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	dispatch_add(recovery->run);
+	return 0;
+}
+
+int
+engine_start(struct engine *engine, struct heed_error *error)
+{
+	struct recovery recovery = {.engine = engine, .error = error};
+	struct store_filter filter = {.states = "ready,active,waiting"};
+	int r = store_read_runs(engine->options.store, &filter, recover_run, &recovery, error);
+
+	mem_free(recovery.revived);
+	if (r < 0)
+		return r;
+	engine->started = true;
+	dispatch_soon(engine);
+	return 0;
+}
+
+/* ---- redrive ---------------------------------------------------------------------------- */
+
+static int
+redrive_row(void *arg, const struct store_run *row, const struct store_event *event)
+{
+	struct recovery *recovery = arg;
+	int r;
+
+	if (row->state != RUN_DEAD && row->state != RUN_HELD)
+		return error_set(recovery->error, HEED_E_CONFLICT,
+				 "run %lld is %s: only dead and held runs are redriven",
+				 (long long)row->id, store_run_state_name(row->state));
+	r = load_run(recovery, row, event);
+	return r < 0 ? r : 1;
+}
+
+int
+engine_redrive(struct engine *engine, int64_t run_id, const char *how, struct heed_error *error)
+{
+	struct recovery recovery = {.engine = engine, .error = error};
+	struct store_filter filter = {.run_id = run_id};
+	struct queue *queue;
+	struct entry *mark;
+	struct run *run;
+	int r;
+
+	TAILQ_FOREACH (run, &engine->all, all)
+		if (run->id == run_id)
+			return error_set(error, HEED_E_CONFLICT, "run %lld is under way",
+					 (long long)run_id);
+	r = store_read_runs(engine->options.store, &filter, redrive_row, &recovery, error);
+	mem_free(recovery.revived);
+	if (r < 0)
+		return r;
+	run = recovery.run;
+	if (run == NULL)
+		return error_set(error, HEED_E_NOTFOUND, "there is no run %lld", (long long)run_id);
+	queue = queue_find(engine, run->definition->name, 0);
+	if (queue != NULL && queue->current != NULL && queue->current != run->definition) {
+		queue->current->refs++;
+		definition_unref(run->definition);
+		run->definition = queue->current;
+	}
+	mark = journal_add(run, ENTRY_MARK, HEED_STR("redrive"));
+	if (mark == NULL) {
+		run_free(run);
+		return error_nomem(error);
+	}
+	mark->state = ENTRY_DONE;
+	mark->detail = arena_str(&run->arena, str_of(how));
+	run->redrives++;
+	run->dirty = true;
+	dispatch_add(run);
+	return 0;
+}
+
+/* ---- drain ------------------------------------------------------------------------------ */
+
+bool
+engine_idle(const struct engine *engine)
+{
+	const struct queue *queue;
+
+	if (engine->active > 0 || engine->commits > 0)
+		return false;
+	for (queue = engine->queues; queue != NULL; queue = queue->next)
+		if (!TAILQ_EMPTY(&queue->ready))
+			return false;
+	return true;
+}
+
+size_t
+engine_waiting(const struct engine *engine)
+{
+	const struct run *run;
+	size_t n = 0;
+
+	TAILQ_FOREACH (run, &engine->waiting, link)
+		n++;
+	return n;
+}
+
+#define DRAIN_LOOK_MS 20
+
+static void
+drain_look(void *arg)
+{
+	struct engine *engine = arg;
+	bool over = loop_steady_ms(engine->loop) >= engine->drain_until_ms;
+
+	if (engine->commits > 0 || (engine->active > 0 && !over)) {
+		loop_timer_set(engine->loop, &engine->drain_timer, DRAIN_LOOK_MS);
+		return;
+	}
+	engine->drained(engine->drained_arg);
+}
+
+void
+engine_drain(struct engine *engine, loop_fn *done, void *arg)
+{
+	engine->draining = true;
+	engine->drained = done;
+	engine->drained_arg = arg;
+	engine->drain_until_ms = loop_steady_ms(engine->loop) + engine->options.limits.drain_ms;
+	inbox_pressure(engine);
+	loop_timer_init(&engine->drain_timer, drain_look, engine);
+	loop_timer_set(engine->loop, &engine->drain_timer, 0);
+}
+
+/* ---- looking ---------------------------------------------------------------------------- */
+
+const struct definition *
+flow_definition(const struct run *run)
+{
+	return run->definition;
+}
+
+const struct event *
+flow_event(const struct run *run)
+{
+	return &run->event->event;
+}
+
+struct arena *
+flow_arena(struct run *run)
+{
+	return &run->arena;
+}
+
+void
+run_view(const struct run *run, struct run_view *ret_view)
+{
+	const struct entry *entry;
+
+	*ret_view = (struct run_view){
+		.id = run->id,
+		.state = store_run_state_name(run->state),
+		.name = run->definition->name,
+		.event = &run->event->event,
+		.answer = json_null(),
+		.class = run->class,
+		.text = run->text,
+		.elapsed_ms = loop_steady_ms(run->engine->loop) - run->started_ms,
+	};
+	TAILQ_FOREACH (entry, &run->entries, link) {
+		ret_view->effects += entry->kind == ENTRY_ACT || entry->kind == ENTRY_EMIT;
+		if (entry->kind != ENTRY_ASK)
+			continue;
+		ret_view->calls++;
+		ret_view->input_tokens += entry->usage.input;
+		ret_view->output_tokens += entry->usage.output;
+		ret_view->cost_nano += entry->cost_nano;
+		if (entry->state == ENTRY_DONE)
+			ret_view->model = entry->model;
+		if (entry->state == ENTRY_DONE && entry->reading == ANSWER_FITS)
+			ret_view->answer = entry->answer;
+	}
+}

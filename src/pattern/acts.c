@@ -1,0 +1,205 @@
+/*
+ * acts.c - see acts.h. A mapping in the list mixes two things: what the action is (one key,
+ * named after its kind) and how it is carried out (act_rows); they are bound apart.
+ */
+#include "pattern/acts.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/json.h"
+
+static int
+bind_probe(struct bind *bind, const struct conf_node *node, void *field)
+{
+	return acts_bind_one(bind, node, field);
+}
+
+static const char *const mapping_type[] = {"object", NULL};
+
+static const struct option act_rows[] = {
+	{.name = "if", .kind = OPTION_EXPR, .offset = offsetof(struct act, condition),
+	 .help = "carry it out only when this expression is true"},
+	{.name = "timeout", .kind = OPTION_DURATION, .offset = offsetof(struct act, timeout_ms),
+	 .fallback = "30s", .min = 1, .max = 86400000, .help = "bound on one attempt"},
+	{.name = "retry", .kind = OPTION_RECORD, .offset = offsetof(struct act, retry),
+	 .rows = retry_options, .help = "how often and when a failed attempt is made again"},
+	{.name = "probe", .kind = OPTION_CUSTOM, .offset = offsetof(struct act, probe),
+	 .bind = bind_probe, .names = mapping_type,
+	 .help = "an action that finds out whether an unkeyed effect happened, when a crash "
+		 "left that unknown"},
+	{.name = "done", .kind = OPTION_EXPR, .offset = offsetof(struct act, probe_done),
+	 .help = "with probe: true when its .result shows that the effect happened"},
+	OPTION_ROWS_END,
+};
+
+static const struct option *
+find_row(const struct option *rows, struct heed_str name)
+{
+	for (; rows->kind != OPTION_END; rows++)
+		if (str_is(name, rows->name))
+			return rows;
+	return NULL;
+}
+
+static const struct action_kind *
+find_kind(struct heed_str name)
+{
+	size_t i;
+
+	for (i = 0; action_kinds[i] != NULL; i++)
+		if (str_is(name, action_kinds[i]->name))
+			return action_kinds[i];
+	return NULL;
+}
+
+static int
+unknown_kind(struct bind *bind, const struct conf_node *key)
+{
+	const char *names[64];
+	char hint[96] = "";
+	const char *near;
+	size_t n = 0;
+	const struct option *row;
+
+	for (; n < 48 && action_kinds[n] != NULL; n++)
+		names[n] = action_kinds[n]->name;
+	for (row = act_rows; row->kind != OPTION_END; row++)
+		names[n++] = row->name;
+	near = error_nearest(key->text, names, n);
+	if (near != NULL)
+		(void)snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);
+	return conf_problem(bind->problems, key, hint, "there is no action \"%.*s\"",
+			    STR_ARG(key->text));
+}
+
+/* Make the action that `key: value` describes. */
+static int
+make_action(struct bind *bind, const struct conf_node *key, const struct conf_node *value,
+	    struct action **ret_action)
+{
+	const struct action_kind *kind = find_kind(key->text);
+	struct heed_error error;
+	struct action *action;
+
+	if (kind == NULL)
+		return unknown_kind(bind, key);
+	action = arena_zero(bind->arena, kind->size);
+	if (action == NULL)
+		return HEED_E_NOMEM;
+	action->kind = kind;
+	action->file = key->file;
+	action->line = key->line;
+	HEED_TRY(bind_record(bind, value, kind->options, action));
+	if (kind->check != NULL && kind->check(action, &error) < 0)
+		return conf_problem(bind->problems, key, error.hint, "%s: %s", kind->name,
+				    error.text);
+	*ret_action = action;
+	return 0;
+}
+
+int
+acts_bind_one(struct bind *bind, const struct conf_node *node, struct action **ret_action)
+{
+	if (node->kind != CONF_MAP || node->n != 1)
+		return conf_problem(bind->problems, node, "for example: http: {url: ...}",
+				    "expected a mapping with one action");
+	return make_action(bind, &node->keys[0], &node->items[0], ret_action);
+}
+
+/* Split one mapping into the action and its conditions, and bind both. */
+static int
+bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
+{
+	struct conf_node conditions = *node;
+	const struct conf_node *what = NULL;
+	int r = 0;
+	size_t i;
+
+	if (node->kind != CONF_MAP || node->n == 0)
+		return conf_problem(bind->problems, node, "for example: - log: {message: ...}",
+				    "expected a mapping with one action");
+	conditions.n = 0;
+	conditions.keys = ARENA_ARRAY(bind->arena, struct conf_node, node->n);
+	conditions.items = ARENA_ARRAY(bind->arena, struct conf_node, node->n);
+	if (conditions.keys == NULL || conditions.items == NULL)
+		return HEED_E_NOMEM;
+	for (i = 0; i < node->n; i++) {
+		if (find_row(act_rows, node->keys[i].text) != NULL) {
+			conditions.keys[conditions.n] = node->keys[i];
+			conditions.items[conditions.n++] = node->items[i];
+		} else if (what != NULL) {
+			return conf_problem(bind->problems, &node->keys[i],
+					    "start a new list item with \"- \"",
+					    "\"%.*s\" is a second thing to do in one step",
+					    STR_ARG(node->keys[i].text));
+		} else {
+			what = &node->keys[i];
+			r = make_action(bind, what, &node->items[i], &act->action);
+		}
+	}
+	if (what == NULL)
+		return conf_problem(bind->problems, node, "name one, such as emit or http",
+				    "there is no action here");
+	if (bind_record(bind, &conditions, act_rows, act) < 0)
+		return HEED_E_CONFIG;
+	if (r == 0 && act->probe != NULL && act->probe_done == NULL)
+		return conf_problem(bind->problems, node,
+				    "add done: EXPRESSION over the probe's .result",
+				    "a probe needs to know what shows that it happened");
+	return r;
+}
+
+int
+acts_bind(struct bind *bind, const struct conf_node *node, void *field)
+{
+	struct acts *acts = field;
+	int worst = 0;
+	size_t i;
+
+	if (node->kind != CONF_LIST)
+		return conf_problem(bind->problems, node, "write each action as \"- kind: ...\"",
+				    "expected a list of actions");
+	acts->items = ARENA_ARRAY(bind->arena, struct act, node->n);
+	if (acts->items == NULL)
+		return HEED_E_NOMEM;
+	for (i = 0; i < node->n; i++) {
+		int r = bind_act(bind, &node->items[i], &acts->items[i]);
+
+		acts->items[i].step = arena_printf(bind->arena, "then.%zu", i + 1);
+		if (acts->items[i].step.data == NULL)
+			return HEED_E_NOMEM;
+		worst = r < 0 ? r : worst;
+	}
+	acts->n = node->n;
+	return worst;
+}
+
+/* `input` with .result set. */
+static int
+with_result(struct arena *arena, struct heed_json input, struct heed_json result,
+	    struct heed_json *ret_input)
+{
+	struct json_build build;
+	uint32_t i;
+
+	json_object(&build, arena);
+	for (i = 0; i < input.len; i++)
+		json_set(&build, input.members[i].name, input.members[i].value);
+	json_set_cstr(&build, "result", result);
+	return json_build_end(&build, ret_input);
+}
+
+int
+acts_run(struct run *run, const struct acts *acts, struct heed_json input)
+{
+	size_t i;
+
+	for (i = 0; i < acts->n; i++) {
+		struct heed_json result = json_null();
+
+		HEED_TRY(flow_act(run, &acts->items[i], input, &result));
+		HEED_TRY(with_result(flow_arena(run), input, result, &input));
+	}
+	return 0;
+}

@@ -1,0 +1,181 @@
+/*
+ * reaction.c - see reaction.h. The flow reads straight down: ask, then the actions in order.
+ */
+#include "pattern/reaction.h"
+
+#include "base/error.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "pattern/acts.h"
+
+struct reaction {
+	struct option_texts on;
+	struct expr *when;
+	struct expr *key;
+	int64_t concurrency;
+	struct ask *ask; /* NULL: no model is asked */
+	struct acts then;
+};
+
+static int
+bind_ask(struct bind *bind, const struct conf_node *node, void *field)
+{
+	struct ask *ask = ARENA_NEW(bind->arena, struct ask);
+
+	if (ask == NULL)
+		return HEED_E_NOMEM;
+	HEED_TRY(bind_record(bind, node, ask_options, ask));
+	*(struct ask **)field = ask;
+	return 0;
+}
+
+static const char *const mapping_type[] = {"object", NULL};
+static const char *const list_type[] = {"array", NULL};
+
+const struct option reaction_options[] = {
+	{.name = "on", .kind = OPTION_TEXTS, .offset = offsetof(struct reaction, on),
+	 .flags = OPTION_REQUIRED,
+	 .help = "event type or types; a trailing * matches any rest"},
+	{.name = "when", .kind = OPTION_EXPR, .offset = offsetof(struct reaction, when),
+	 .help = "react only when this expression over .event is true"},
+	{.name = "key", .kind = OPTION_EXPR, .offset = offsetof(struct reaction, key),
+	 .help = "events with the same key are handled one after the other, in order of "
+		 "arrival; others in parallel"},
+	{.name = "concurrency", .kind = OPTION_INT,
+	 .offset = offsetof(struct reaction, concurrency), .fallback = "1000", .min = 1,
+	 .max = 100000, .help = "runs of this reaction at once"},
+	{.name = "ask", .kind = OPTION_CUSTOM, .offset = offsetof(struct reaction, ask),
+	 .bind = bind_ask, .names = mapping_type, .rows = ask_options,
+	 .help = "the question to a model; without it the event alone decides"},
+	{.name = "then", .kind = OPTION_CUSTOM, .offset = offsetof(struct reaction, then),
+	 .bind = acts_bind, .names = list_type,
+	 .help = "actions, carried out in this order"},
+	OPTION_ROWS_END,
+};
+
+/* What expressions of this run see so far. */
+static int
+make_input(struct run *run, const struct heed_json *answer, struct heed_json *ret_input)
+{
+	struct json_build build;
+
+	json_object(&build, flow_arena(run));
+	json_set_cstr(&build, "event", flow_event(run)->root);
+	if (answer != NULL)
+		json_set_cstr(&build, "answer", *answer);
+	return json_build_end(&build, ret_input);
+}
+
+static int
+step(struct run *run)
+{
+	const struct reaction *reaction = flow_definition(run)->config;
+	struct heed_json input;
+	struct heed_json answer;
+
+	HEED_TRY(make_input(run, NULL, &input));
+	if (reaction->ask != NULL) {
+		HEED_TRY(flow_ask(run, HEED_STR("ask"), reaction->ask, input, &answer));
+		HEED_TRY(make_input(run, &answer, &input));
+	}
+	return acts_run(run, &reaction->then, input);
+}
+
+static bool
+matches(struct heed_str pattern, struct heed_str type)
+{
+	if (str_ends(pattern, "*"))
+		return str_eq(str_head(type, pattern.len - 1),
+			      str_head(pattern, pattern.len - 1));
+	return str_eq(pattern, type);
+}
+
+static int
+wants(const struct definition *definition, const struct event *event, struct arena *scratch,
+      bool *ret_wanted, struct heed_error *error)
+{
+	const struct reaction *reaction = definition->config;
+	struct heed_member member = {HEED_STR("event"), event->root};
+	struct heed_json input = {.kind = HEED_OBJECT, .len = 1, .members = &member};
+	size_t i;
+
+	*ret_wanted = false;
+	for (i = 0; i < reaction->on.n; i++)
+		if (matches(reaction->on.items[i], event->type))
+			break;
+	if (i == reaction->on.n)
+		return 0;
+	if (reaction->when == NULL) {
+		*ret_wanted = true;
+		return 0;
+	}
+	return expr_test(reaction->when, input, scratch, ret_wanted, error);
+}
+
+static int
+set_identity(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
+	     struct definition *definition)
+{
+	unsigned char digest[ID_DIGEST_SIZE];
+	struct heed_json text;
+	struct heed_buf buf;
+
+	HEED_TRY(conf_json(bind->arena, node, 1, &text));
+	buf_init(&buf, 0);
+	json_write(&buf, text, JSON_CANONICAL);
+	definition->text = arena_str(bind->arena, buf_str(&buf));
+	id_sha256(definition->text, digest);
+	buf_reset(&buf);
+	buf_add_hex(&buf, digest, 16);
+	definition->hash = arena_str(bind->arena, buf_str(&buf));
+	definition->name = arena_str(bind->arena, key->text);
+	buf_done(&buf);
+	if (definition->text.data == NULL || definition->hash.data == NULL ||
+	    definition->name.data == NULL)
+		return HEED_E_NOMEM;
+	return 0;
+}
+
+static const char *const roots[] = {"event", "answer", "result", NULL};
+
+int
+reaction_bind(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
+	      struct definition **ret_definition)
+{
+	struct definition *definition = ARENA_NEW(bind->arena, struct definition);
+	struct reaction *reaction = ARENA_NEW(bind->arena, struct reaction);
+	const char *const *outer = bind->roots;
+	int r;
+
+	if (definition == NULL || reaction == NULL)
+		return HEED_E_NOMEM;
+	bind->roots = roots;
+	r = bind_record(bind, node, reaction_options, reaction);
+	bind->roots = outer;
+	HEED_TRY(r);
+	if (reaction->ask == NULL && reaction->then.n == 0)
+		return conf_problem(bind->problems, key, "add ask: or then:",
+				    "the reaction does nothing");
+	definition->kind = &reaction_kind;
+	definition->key = reaction->key;
+	definition->concurrency = reaction->concurrency;
+	definition->config = reaction;
+	definition->refs = 1;
+	HEED_TRY(set_identity(bind, key, node, definition));
+	*ret_definition = definition;
+	return 0;
+}
+
+struct heed_str
+reaction_model(const struct definition *definition)
+{
+	const struct reaction *reaction = definition->config;
+
+	return reaction->ask != NULL ? reaction->ask->model : (struct heed_str){NULL, 0};
+}
+
+const struct flow_kind reaction_kind = {
+	.name = "reaction",
+	.step = step,
+	.wants = wants,
+};
