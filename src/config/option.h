@@ -16,6 +16,7 @@
 #include "heed.h"
 
 struct conf_node;
+struct heed_buf;
 struct option;
 
 enum option_kind {
@@ -26,7 +27,8 @@ enum option_kind {
 	OPTION_REAL,     /* double, within min..max */
 	OPTION_DURATION, /* int64_t milliseconds ("30s"), within min..max */
 	OPTION_SIZE,     /* int64_t bytes ("1MiB"), within min..max */
-	OPTION_MONEY,    /* int64_t nano US dollars (1e-9 dollar), written as dollars */
+	OPTION_MONEY,    /* int64_t nano US dollars (1e-9 dollar), written as dollars, as are
+			    min and max; never negative */
 	OPTION_ENUM,     /* int: index into `names` */
 	OPTION_EXPR,     /* struct expr * */
 	OPTION_TEMPLATE, /* struct template * */
@@ -40,7 +42,9 @@ enum option_kind {
 	OPTION_LIST,     /* struct option_list of structs described by `rows` */
 	OPTION_MAP,      /* struct option_list; each element's first field is its name
 			    (struct heed_str), the rest described by `rows` */
-	OPTION_CUSTOM,   /* bound by `bind`; documented by help and `names` (its JSON types) */
+	OPTION_CUSTOM,   /* bound by `bind`; documented by help, `names` (its JSON types; an
+			    empty value is bound only when "null" is one), and `rows` when it
+			    is a mapping of these options */
 	OPTION_END,
 };
 
@@ -48,7 +52,9 @@ enum option_flags {
 	OPTION_REQUIRED = 1,
 	OPTION_REFERENCE = 2, /* TEXT: the name of an entry of the top-level map `names[0]` */
 	OPTION_NONEMPTY = 4,
-	OPTION_SCALAR_SHORT = 8, /* RECORD: a scalar in its place binds the first row */
+	OPTION_SCALAR_SHORT = 8, /* RECORD, LIST, MAP: a value that is no mapping, in place of a
+				    record, binds the first row */
+	OPTION_NAMED = 16,       /* CUSTOM: its mapping holds names, each with a `rows` */
 };
 
 struct option_texts {
@@ -78,13 +84,15 @@ struct option {
 	enum option_kind kind;
 	size_t offset;
 	const char *fallback; /* default, as it would be written in YAML; NULL for none */
-	double min, max;      /* both 0: no bounds */
+	double min, max;      /* both 0: no bounds; max < min: no upper bound */
 	unsigned flags;
 	const char *help;          /* a sentence; units and meaning */
 	const char *const *names;  /* ENUM: NULL-terminated; REFERENCE: the map; else NULL */
 	const struct option *rows; /* RECORD, LIST, MAP */
 	size_t size;               /* LIST, MAP: of one element */
 	int (*bind)(struct bind *bind, const struct conf_node *node, void *field); /* CUSTOM */
+	/* CUSTOM: append its JSON Schema, an object; NULL: it follows from names and rows. */
+	void (*schema)(struct heed_buf *buf);
 };
 
 #define OPTION_ROWS_END {.kind = OPTION_END}
