@@ -1,11 +1,10 @@
 /*
  * schema.h - JSON Schema, draft 2020-12, without the network.
  *
- * All assertion and applicator keywords of the core, applicator, validation and unevaluated
- * vocabularies; `format` is checked for the names that heed knows (schema_format.c) when
- * SCHEMA_FORMATS is asked for, and is an annotation otherwise. `$ref`, `$dynamicRef`,
- * `$anchor`, `$dynamicAnchor`, `$id` and `$defs` resolve inside the document (and to the 2020-12
- * meta-schema, which is built in); any other target is an error of schema_new.
+ * The keywords of the core, applicator and validation vocabularies, but for $dynamicRef,
+ * $dynamicAnchor, unevaluatedProperties and unevaluatedItems: those are errors of schema_new.
+ * `format` is an annotation. `$ref`, `$anchor`, the root's `$id` and `$defs` resolve inside the
+ * document; any other target is an error of schema_new.
  * Source: https://json-schema.org/draft/2020-12/json-schema-core and -validation.
  */
 #ifndef HEED_BASE_SCHEMA_H
@@ -15,7 +14,7 @@
 #include "heed.h"
 
 enum schema_flags {
-	SCHEMA_FORMATS = 1, /* assert `format` */
+	SCHEMA_FORMATS = 1, /* reserved: `format` is an annotation */
 	SCHEMA_STRICT = 2,  /* unknown keywords are errors of schema_new ("did you mean ...?") */
 };
 
