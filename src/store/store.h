@@ -8,7 +8,9 @@
  *	store_begin -> store_put_... -> store_commit == group == fsync ==> done(arg, result)
  *
  * An event whose dedup key is known already is skipped together with all rows put after it up
- * to the next event; that is how one delivery is handled once. Texts are borrowed until `done`.
+ * to the next event or cursor; that is how one delivery is handled once. Texts are borrowed
+ * until `done`. A transaction is written whole or not at all, and one that cannot be written
+ * takes no other with it.
  *
  * Times are microseconds since 1970; money is nano US dollars.
  */
@@ -24,7 +26,8 @@
 struct store;
 struct store_tx;
 
-/* The life of a run; the names are in store_run_state_name. RUN_NEW is never written. */
+/* The life of a run; the names are in store_run_state_name. RUN_NEW is never written. The
+ * numbers are in files: add at the end only. */
 enum run_state {
 	RUN_NEW,
 	RUN_READY,
@@ -35,6 +38,8 @@ enum run_state {
 	RUN_DEAD,
 	RUN_DROPPED,
 };
+#define RUN_STATES (RUN_DROPPED + 1)
+
 const char *store_run_state_name(enum run_state state);
 /* -1 when there is none of that name. */
 int store_run_state_find(struct heed_str name);
@@ -63,6 +68,7 @@ struct store_run {
 	struct heed_str key;
 	enum run_state state;
 	int64_t due_us, created_us, updated_us;
+	int64_t done_us; /* read only: the time of the first final state, or 0 */
 	int32_t redrives;
 	int64_t tokens_in, tokens_out, cost_nano;
 	int32_t calls;
@@ -80,18 +86,30 @@ struct store_entry {
 	struct heed_str model;
 	int64_t input, cached_input, cache_write, output, reasoning;
 	int64_t cost_nano;
+	int64_t reserved_nano; /* what the budget holds back while it is under way */
 	struct heed_str class, request, reply, detail;
+};
+
+/* An answer kept for exactly the same question. */
+struct store_cached {
+	struct heed_str hash; /* bytes, of any length */
+	struct heed_str model, reply;
+	int64_t at_us, expires_us;
 };
 
 /* ---- open ------------------------------------------------------------------------------- */
 
-/* `where`: "sqlite:PATH" or "memory:". Creates and migrates. HEED_E_LOCKED (another process),
+/* `where`: "sqlite:PATH", or "memory:", which has no thread: it commits inside store_commit
+ * and reports on the next turn. "fault:" in front of either makes a store without a thread
+ * that store_fault can break. Creates and migrates. HEED_E_LOCKED (another process),
  * HEED_E_NEWER, HEED_E_CORRUPT, HEED_E_IO, HEED_E_CONFIG (not a known kind), with words. */
 int store_open(struct loop *loop, struct heed_str where, struct store **ret_store,
 	       struct heed_error *error);
-/* For looking, beside a process that writes. HEED_E_NOTFOUND when there is no file. */
+/* For looking, beside a process that writes. HEED_E_NOTFOUND when there is no file;
+ * HEED_E_NEWER; HEED_E_UNSUPPORTED when it has yet to be migrated. */
 int store_open_readonly(struct heed_str where, struct store **ret_store, struct heed_error *error);
-/* Waits for commits under way. Takes NULL. */
+/* Waits for commits under way; their `done` still comes, on the loop, afterwards. All reads
+ * must be done. Takes NULL. */
 void store_close(struct store *store);
 
 /* Numbers for new events and runs; loop's thread. */
@@ -110,8 +128,13 @@ int store_put_cursor(struct store_tx *tx, struct heed_str source, struct heed_st
 int store_put_definition(struct store_tx *tx, struct heed_str hash, struct heed_str flow,
 			 struct heed_str name, struct heed_str text);
 /* A user's statement on the store's own database, part of this transaction. `values` is an
- * object: :name is bound to member `name`. */
+ * object: :name is bound to member `name`. It may not touch heed's own tables, end the
+ * transaction, attach files or set pragmas, and runs STORE_SQL_MS_MAX at most; any of that,
+ * and its own failure, fails this transaction only, with HEED_E_PERMANENT. */
 int store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json values);
+int store_put_cache(struct store_tx *tx, const struct store_cached *cached);
+
+#define STORE_SQL_MS_MAX 2000
 
 struct store_result {
 	int code; /* zero; HEED_E_STORE, HEED_E_LIMIT (disk full): nothing was written, try
@@ -119,12 +142,30 @@ struct store_result {
 	const char *text;
 	const bool *duplicate; /* of each event, in order of putting */
 	size_t n_events;
+	const int64_t *changed; /* rows, by each user's statement, in order of putting */
+	size_t n_sql;
 };
 typedef void store_done_fn(void *arg, const struct store_result *result);
 
 /* Hand it over; `done` comes on a later turn, in order of commits. */
 void store_commit(struct store *store, struct store_tx *tx, store_done_fn *done, void *arg);
 
+/* Forget dedup keys of events received more than `window_us` ago and cached answers that have
+ * expired: in batches of STORE_PRUNE_BATCH, each its own transaction, so that others get their
+ * turn. `done` (may be NULL) comes once, after the last. HEED_E_NOMEM. */
+int store_prune(struct store *store, int64_t window_us, store_done_fn *done, void *arg);
+#define STORE_PRUNE_BATCH 2000
+
+/* Gauges. Any thread. */
+struct store_stats {
+	int64_t waiting;   /* transactions that no group has taken yet */
+	int64_t groups;    /* commits */
+	int64_t committed; /* transactions */
+	int64_t failed;    /* transactions */
+	int64_t largest;   /* transactions in the largest group */
+	int64_t busy_us;   /* spent in committing */
+};
+void store_stats(struct store *store, struct store_stats *ret_stats);
 
 /* ---- read ------------------------------------------------------------------------------- */
 
@@ -141,9 +182,11 @@ struct store_filter {
 	struct heed_str class;
 	int64_t run_id;    /* one run; 0: any */
 	int64_t event_seq; /* one event, or the runs of one event; 0: any */
-	int64_t parent_run; /* events emitted by this run; 0: any */
+	int64_t parent_run; /* events emitted by this run, or their runs; 0: any */
 	struct heed_str event_id;
-	int64_t after; /* seq or id above this */
+	int64_t since_us, until_us; /* of events received, of runs created; 0: any; until is
+				       excluded */
+	int64_t after; /* seq or id above this; with newest: below it */
 	int64_t limit; /* 0: no bound */
 	bool newest;   /* newest first */
 };
@@ -159,5 +202,50 @@ int store_read_cursor(struct store *store, struct heed_str source, struct arena 
 /* HEED_E_NOTFOUND when there is none. */
 int store_read_definition(struct store *store, struct heed_str hash, struct arena *arena,
 			  struct heed_str *ret_text, struct heed_error *error);
+
+/* HEED_E_NOTFOUND when there is none, or it has expired at `now_us`. */
+int store_read_cache(struct store *store, struct heed_str hash, int64_t now_us,
+		     struct arena *arena, struct store_cached *ret_cached,
+		     struct heed_error *error);
+
+struct store_counts {
+	int64_t events;
+	int64_t runs[RUN_STATES]; /* by state */
+};
+int store_read_counts(struct store *store, struct store_counts *ret_counts,
+		      struct heed_error *error);
+
+/* What was spent on calls that began from since_us on and before until_us (0: no bound), the
+ * dearest group first. */
+enum store_cost_by { STORE_BY_TYPE, STORE_BY_NAME, STORE_BY_MODEL, STORE_BY_DAY };
+struct store_cost {
+	struct heed_str group; /* event type, reaction, model, or day as 2026-11-24 (UTC) */
+	int64_t runs, calls;
+	int64_t input, cached_input, cache_write, output, reasoning;
+	int64_t cost_nano;
+};
+typedef int store_cost_fn(void *arg, const struct store_cost *cost);
+int store_read_costs(struct store *store, enum store_cost_by by, int64_t since_us,
+		     int64_t until_us, store_cost_fn *fn, void *arg, struct heed_error *error);
+
+/* Look without holding up the loop: fn(reader, arg) on a work thread, where `reader` is good
+ * for the functions above and only until fn returns; then done(arg, code) on the loop, where
+ * code and error are fn's. In order of asking, one at a time. HEED_E_NOMEM. */
+typedef int store_look_fn(struct store *reader, void *arg, struct heed_error *error);
+typedef void store_looked_fn(void *arg, int code, const struct heed_error *error);
+int store_read(struct store *store, store_look_fn *fn, store_looked_fn *done, void *arg);
+
+/* ---- breaking it, for tests ------------------------------------------------------------- */
+
+enum store_fault {
+	STORE_FAULT_NONE,
+	STORE_FAULT_FAIL,       /* that commit fails with HEED_E_STORE; the next succeeds */
+	STORE_FAULT_FULL,       /* it and all later ones fail with HEED_E_LIMIT until NONE */
+	STORE_FAULT_CUT,        /* power cut before it: lost, and all later ones refused */
+	STORE_FAULT_CUT_BEHIND, /* power cut after it: written, but reported as failed */
+};
+/* Only for a store opened with "fault:". `nth` counts from 1, the next commit. After a cut,
+ * close the store and open the file again: it was not closed in peace. */
+void store_fault(struct store *store, enum store_fault fault, int64_t nth);
 
 #endif
