@@ -62,16 +62,6 @@ void http_answer(struct http_exchange *exchange, int status, const char *type,
 void http_problem(struct http_exchange *exchange, int status, const char *title,
 		  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Begin an answer of unknown length (server-sent events, tail): parts are sent as they are
- * added, from the loop's thread; http_stream_end ends it. `gone` is called on the loop when
- * the other side left; the stream is then still to be ended. */
-struct http_stream;
-int http_stream_start(struct http_exchange *exchange, const char *type, loop_fn *gone, void *arg,
-		      struct http_stream **ret_stream);
-/* HEED_E_LIMIT when the reader is too slow and 4 MiB wait: end the stream then. */
-int http_stream_add(struct http_stream *stream, struct heed_str part);
-void http_stream_end(struct http_stream *stream);
-
 /* The value of a query parameter, percent-decoded on the exchange's arena, or {NULL, 0}. */
 struct heed_str http_query(struct http_exchange *exchange, const char *name);
 
