@@ -441,6 +441,10 @@ class Provider:
             await self._stop.wait()
         finally:
             await runner.cleanup()
+            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in rest:  # those that hang
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
 
     def _run(self):
         self._loop = asyncio.new_event_loop()
