@@ -1,7 +1,7 @@
 /*
- * cron.c - see cron.h. An expression is parsed into one set of bits a field; the next tick is
- * searched in local time, day by day, and then brought to UTC in one of two ways: see
- * next_once and next_each.
+ * cron.c - see cron.h. An expression is parsed into one set of bits a field; the next
+ * tick is searched in local time, day by day, and then brought to UTC in one of two ways:
+ * see next_once and next_each.
  */
 #include "base/cron.h"
 
@@ -18,7 +18,7 @@
 #define LOCAL_MIN (-719468ll * DAY_S)
 #define LOCAL_MAX (2932896ll * DAY_S)
 
-/* ---- parsing --------------------------------------------------------------------------- */
+/* ---- parsing ----------------------------------------------------------------------- */
 
 struct field {
 	const char *name;
@@ -42,26 +42,28 @@ static const struct {
 	const char *name;
 	const char *text;
 } nicknames[] = {
-	{"@hourly", "0 * * * *"},  {"@daily", "0 0 * * *"},    {"@midnight", "0 0 * * *"},
-	{"@weekly", "0 0 * * 0"},  {"@monthly", "0 0 1 * *"},  {"@yearly", "0 0 1 1 *"},
+	{"@hourly", "0 * * * *"},   {"@daily", "0 0 * * *"},   {"@midnight", "0 0 * * *"},
+	{"@weekly", "0 0 * * 0"},   {"@monthly", "0 0 1 * *"}, {"@yearly", "0 0 1 1 *"},
 	{"@annually", "0 0 1 1 *"},
 };
 
 static int
-fail(struct heed_error *error, const struct field *field, struct heed_str item, const char *why)
+fail(struct heed_error *error, const struct field *field, struct heed_str item,
+     const char *why)
 {
 	return error_set(error, HEED_E_CONFIG, "the %s \"%.*s\" %s", field->name,
-			 STR_ARG(str_head_utf8(item, 64)), why);
+	                 STR_ARG(str_head_utf8(item, 64)), why);
 }
 
 static int
 fail_bounds(struct heed_error *error, const struct field *field, struct heed_str item)
 {
-	error_set(error, HEED_E_CONFIG, "the %s \"%.*s\" is not within %d-%d", field->name,
-		  STR_ARG(str_head_utf8(item, 64)), field->low, field->high);
+	error_set(error, HEED_E_CONFIG, "the %s \"%.*s\" is not within %d-%d",
+	          field->name, STR_ARG(str_head_utf8(item, 64)), field->low, field->high);
 	if (field->names != NULL)
-		error_hint(error, "names are the first three letters in English, such as %.3s",
-			   field->names + 3);
+		error_hint(error,
+		           "names are the first three letters in English, such as %.3s",
+		           field->names + 3);
 	return HEED_E_CONFIG;
 }
 
@@ -110,7 +112,7 @@ struct range {
 /* What stands before the step. */
 static int
 take_range(struct heed_str *rest, const struct field *field, struct heed_str item,
-	   struct range *range, struct heed_error *error)
+           struct range *range, struct heed_error *error)
 {
 	*range = (struct range){field->low, field->high, 1};
 	if (field == &fields[WEEKDAY])
@@ -134,13 +136,13 @@ take_range(struct heed_str *rest, const struct field *field, struct heed_str ite
 		return 0;
 	fail(error, field, item, "ends before it begins");
 	error_hint(error, "write it as two ranges: %d-%d,%d-%d", range->low, field->high,
-		   field->low, range->high);
+	           field->low, range->high);
 	return HEED_E_CONFIG;
 }
 
 static int
 parse_item(struct heed_str item, const struct field *field, uint64_t *bits,
-	   struct heed_error *error)
+           struct heed_error *error)
 {
 	struct heed_str rest = item;
 	struct range range;
@@ -148,14 +150,15 @@ parse_item(struct heed_str item, const struct field *field, uint64_t *bits,
 
 	if (item.len == 0)
 		return error_set(error, HEED_E_CONFIG, "the %s has a comma too many",
-				 field->name);
+		                 field->name);
 	HEED_TRY(take_range(&rest, field, item, &range, error));
 	if (take_char(&rest, '/')) {
 		if (str_to_i64(rest, &range.step) < 0 || range.step < 1)
 			return fail(error, field, item,
-				    "needs a whole number above 0 after the slash");
+			            "needs a whole number above 0 after the slash");
 		if (range.step > field->high)
-			return fail(error, field, item, "has a step above what the field counts");
+			return fail(error, field, item,
+			            "has a step above what the field counts");
 		rest.len = 0;
 	}
 	if (rest.len > 0)
@@ -167,7 +170,7 @@ parse_item(struct heed_str item, const struct field *field, uint64_t *bits,
 
 static int
 parse_field(struct heed_str text, const struct field *field, uint64_t *ret_bits,
-	    struct heed_error *error)
+            struct heed_error *error)
 {
 	uint64_t bits = 0;
 	bool more = true;
@@ -213,9 +216,10 @@ split(struct heed_str text, struct heed_str words[FIELDS], struct heed_error *er
 		return 0;
 	}
 	error_set(error, HEED_E_CONFIG, "\"%.*s\" is not a cron expression",
-		  STR_ARG(str_head_utf8(text, 128)));
-	error_hint(error, "it has five fields, minute, hour, day, month and day of the week, or "
-			  "six with seconds first: \"0 9 * * mon-fri\"");
+	          STR_ARG(str_head_utf8(text, 128)));
+	error_hint(error,
+	           "it has five fields, minute, hour, day, month and day of the week, or "
+	           "six with seconds first: \"0 9 * * mon-fri\"");
 	return HEED_E_CONFIG;
 }
 
@@ -233,7 +237,7 @@ replace_nickname(struct heed_str *text, struct heed_error *error)
 		}
 	}
 	error_set(error, HEED_E_CONFIG, "there is no schedule \"%.*s\"",
-		  STR_ARG(str_head_utf8(*text, 64)));
+	          STR_ARG(str_head_utf8(*text, 64)));
 	error_hint(error, "use @hourly, @daily, @weekly, @monthly or @yearly");
 	return HEED_E_CONFIG;
 }
@@ -281,7 +285,7 @@ cron_parse(struct heed_str text, struct cron *ret_cron, struct heed_error *error
 	};
 	if (!can_match(&cron)) {
 		error_set(error, HEED_E_CONFIG, "\"%.*s\" never happens",
-			  STR_ARG(str_head_utf8(text, 128)));
+		          STR_ARG(str_head_utf8(text, 128)));
 		error_hint(error, "no month that it names has such a day");
 		return HEED_E_CONFIG;
 	}
@@ -289,7 +293,7 @@ cron_parse(struct heed_str text, struct cron *ret_cron, struct heed_error *error
 	return 0;
 }
 
-/* ---- the next tick --------------------------------------------------------------------- */
+/* ---- the next tick ----------------------------------------------------------------- */
 
 static bool
 has(uint64_t bits, int64_t value)
@@ -352,11 +356,11 @@ next_local(const struct cron *cron, int64_t local_s, int64_t *ret_local_s)
 		clock_civil(days, &year, &month, &day);
 		if (!has(cron->months, month)) {
 			days = month < 12 ? clock_days(year, month + 1, 1)
-					  : clock_days(year + 1, 1, 1);
+			                  : clock_days(year + 1, 1, 1);
 		} else {
 			int64_t found = day_matches(cron, days, day)
-						? next_of_day(cron, from_s)
-						: -1;
+			                        ? next_of_day(cron, from_s)
+			                        : -1;
 
 			if (found >= 0) {
 				*ret_local_s = days * DAY_S + found;
@@ -369,11 +373,12 @@ next_local(const struct cron *cron, int64_t local_s, int64_t *ret_local_s)
 	return HEED_E_NOTFOUND;
 }
 
-/* Once for each matching local time. zone_to_utc gives the first occurrence, or the end of
- * the gap, and never goes back when local time goes on; so the first result that lies after
- * is the next tick. */
+/* Once for each matching local time. zone_to_utc gives the first occurrence, or the end
+ * of the gap, and never goes back when local time goes on; so the first result that lies
+ * after is the next tick. */
 static int
-next_once(const struct cron *cron, const struct zone *zone, int64_t after_s, int64_t *ret_s)
+next_once(const struct cron *cron, const struct zone *zone, int64_t after_s,
+          int64_t *ret_s)
 {
 	int64_t local_s = zone_to_local(zone, after_s);
 	int64_t utc_s;
@@ -389,7 +394,8 @@ next_once(const struct cron *cron, const struct zone *zone, int64_t after_s, int
 /* At each instant whose local time matches: search the stretches of constant offset one
  * after the other. */
 static int
-next_each(const struct cron *cron, const struct zone *zone, int64_t after_s, int64_t *ret_s)
+next_each(const struct cron *cron, const struct zone *zone, int64_t after_s,
+          int64_t *ret_s)
 {
 	int64_t from_s = after_s + 1;
 
@@ -408,7 +414,7 @@ next_each(const struct cron *cron, const struct zone *zone, int64_t after_s, int
 
 int
 cron_next(const struct cron *cron, const struct zone *zone, int64_t after_us,
-	  int64_t *ret_wall_us)
+          int64_t *ret_wall_us)
 {
 	int64_t after_s = after_us / 1000000 - (after_us % 1000000 < 0);
 	int64_t next_s;

@@ -3,6 +3,7 @@
  */
 #include "base/id.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -23,6 +24,8 @@ id_random(void *bytes, size_t len)
 	while (len > 0) {
 		ssize_t got = getrandom(at, len, 0);
 
+		if (got < 0 && errno == EINTR)
+			continue;
 		if (got <= 0)
 			abort();
 		at += got;

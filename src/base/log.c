@@ -81,9 +81,15 @@ log_write(enum log_level level, const char *what, const struct log_field *fields
 		clock_write(&line, clock_wall_us());
 		buf_addf(&line, " %-5s %s", level_names[level], what);
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n && line.error == 0; i++) {
+		size_t len = line.len;
+
 		add_field(&line, &fields[i]);
-	line.error = 0; /* a line that is too long is cut */
+		if (line.error != 0)
+			buf_cut(&line, len); /* what does not fit is left out whole */
+	}
+	line.error = 0;
+	line.max += 2;
 	buf_adds(&line, form == LOG_JSON ? "}\n" : "\n");
 	if (line.len > 0 && write(STDERR_FILENO, line.data, line.len) < 0)
 		line.len = 0; /* nowhere to say it */

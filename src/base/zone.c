@@ -1,6 +1,7 @@
 /*
- * zone.c - see zone.h. A file holds the changes of the past as a table and, as text, the rule
- * for all time after the last of them (zone_rule.c). Only the 64-bit part of a file is read.
+ * zone.c - see zone.h. A file holds the changes of the past as a table and, as text, the
+ * rule for all time after the last of them (zone_rule.c). Only the 64-bit part of a file
+ * is read.
  */
 #include "base/zone.h"
 
@@ -21,15 +22,15 @@
 
 struct zone {
 	struct heed_str name;
-	int64_t *changes;  /* ascending */
-	int32_t *offsets;  /* offsets[i] holds from changes[i] on */
+	int64_t *changes; /* ascending */
+	int32_t *offsets; /* offsets[i] holds from changes[i] on */
 	size_t n;
-	int32_t first;     /* the offset before changes[0] */
-	bool has_rule;     /* it holds from the last change on */
+	int32_t first; /* the offset before changes[0] */
+	bool has_rule; /* it holds from the last change on */
 	struct zone_rule rule;
 };
 
-/* ---- reading --------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------- */
 
 struct header {
 	char version;
@@ -72,14 +73,15 @@ take_header(struct heed_str *rest, struct header *ret_header)
 	return 0;
 }
 
-/* Bytes of the block behind the header, whose times take `time_size` bytes. The counts have
- * 32 bits, so this cannot overflow. */
+/* Bytes of the block behind the header, whose times take `time_size` bytes. The counts
+ * have 32 bits, so this cannot overflow. */
 static uint64_t
 block_size(const struct header *header, size_t time_size)
 {
-	return (uint64_t)header->n_times * (time_size + 1) + (uint64_t)header->n_types * 6 +
-	       header->n_chars + (uint64_t)header->n_leap * (time_size + 4) +
-	       header->n_standard + header->n_utc;
+	return (uint64_t)header->n_times * (time_size + 1) +
+	       (uint64_t)header->n_types * 6 + header->n_chars +
+	       (uint64_t)header->n_leap * (time_size + 4) + header->n_standard +
+	       header->n_utc;
 }
 
 static int
@@ -109,7 +111,7 @@ read_changes(struct zone *zone, const struct header *header, const char *block)
 		if (i > 0 && zone->changes[i] <= zone->changes[i - 1])
 			return HEED_E_CORRUPT;
 		HEED_TRY(read_offset(types, header->n_types, (unsigned char)kinds[i],
-				     &zone->offsets[i]));
+		                     &zone->offsets[i]));
 	}
 	zone->n = header->n_times;
 	return 0;
@@ -137,14 +139,15 @@ read_rule(struct zone *zone, struct heed_str footer)
 static int
 damaged(struct heed_str name, struct heed_error *error)
 {
-	error_set(error, HEED_E_CORRUPT, "the time zone file of %.*s is damaged", STR_ARG(name));
+	error_set(error, HEED_E_CORRUPT, "the time zone file of %.*s is damaged",
+	          STR_ARG(name));
 	error_hint(error, "reinstall the package tzdata");
 	return HEED_E_CORRUPT;
 }
 
 int
 zone_parse(struct arena *arena, struct heed_str name, struct heed_str data,
-	   struct zone **ret_zone, struct heed_error *error)
+           struct zone **ret_zone, struct heed_error *error)
 {
 	struct heed_str rest = data;
 	struct header header;
@@ -154,8 +157,8 @@ zone_parse(struct arena *arena, struct heed_str name, struct heed_str data,
 		return damaged(name, error);
 	if (header.version < '2')
 		return error_set(error, HEED_E_UNSUPPORTED,
-				 "the time zone file of %.*s has the old format 1",
-				 STR_ARG(name));
+		                 "the time zone file of %.*s has the old format 1",
+		                 STR_ARG(name));
 	if (block_size(&header, 4) > rest.len)
 		return damaged(name, error);
 	rest = str_from(rest, (size_t)block_size(&header, 4));
@@ -163,7 +166,7 @@ zone_parse(struct arena *arena, struct heed_str name, struct heed_str data,
 		return damaged(name, error);
 	if (header.n_leap > 0)
 		return error_set(error, HEED_E_UNSUPPORTED,
-				 "the time zone %.*s counts leap seconds", STR_ARG(name));
+		                 "the time zone %.*s counts leap seconds", STR_ARG(name));
 	zone = ARENA_NEW(arena, struct zone);
 	if (zone == NULL)
 		return error_nomem(error);
@@ -179,7 +182,7 @@ zone_parse(struct arena *arena, struct heed_str name, struct heed_str data,
 	return 0;
 }
 
-/* ---- files ----------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------- */
 
 /* The name becomes a path, so it must not lead out of the folder. */
 static bool
@@ -195,9 +198,10 @@ is_name(struct heed_str name)
 		/* No dots and no empty components: neither "..", "/etc" nor ".hidden". */
 		if (c == '/' && (i == 0 || name.data[i - 1] == '/'))
 			return false;
-		if (c == '\0' || strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					"0123456789_+-/",
-					c) == NULL)
+		if (c == '\0' ||
+		    strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		           "0123456789_+-/",
+		           c) == NULL)
 			return false;
 	}
 	return name.data[name.len - 1] != '/';
@@ -286,9 +290,9 @@ static int
 no_such_zone(struct heed_str name, struct heed_error *error)
 {
 	error_set(error, HEED_E_NOTFOUND, "there is no time zone \"%.*s\"",
-		  STR_ARG(str_head_utf8(name, ZONE_NAME_MAX)));
-	error_hint(error, "use a name such as Europe/Berlin or UTC; they are the files below " ZONE_FOLDER
-			  " (package tzdata)");
+	          STR_ARG(str_head_utf8(name, ZONE_NAME_MAX)));
+	error_hint(error, "use a name such as Europe/Berlin or UTC; they are the files "
+	                  "below " ZONE_FOLDER " (package tzdata)");
 	if (error != NULL && is_name(name))
 		hint_near(name, error);
 	return HEED_E_NOTFOUND;
@@ -296,7 +300,7 @@ no_such_zone(struct heed_str name, struct heed_error *error)
 
 static int
 utc_new(struct arena *arena, struct heed_str name, struct zone **ret_zone,
-	struct heed_error *error)
+        struct heed_error *error)
 {
 	struct zone *zone = ARENA_NEW(arena, struct zone);
 
@@ -311,7 +315,7 @@ utc_new(struct arena *arena, struct heed_str name, struct zone **ret_zone,
 
 int
 zone_load(struct arena *arena, struct heed_str name, struct zone **ret_zone,
-	  struct heed_error *error)
+          struct heed_error *error)
 {
 	struct heed_buf data;
 	int r;
@@ -329,13 +333,13 @@ zone_load(struct arena *arena, struct heed_str name, struct zone **ret_zone,
 	else if (r == HEED_E_NOTFOUND)
 		r = no_such_zone(name, error);
 	else
-		r = error_set(error, r, "cannot read the time zone %.*s: %s", STR_ARG(name),
-			      heed_code_text(r));
+		r = error_set(error, r, "cannot read the time zone %.*s: %s",
+		              STR_ARG(name), heed_code_text(r));
 	buf_done(&data);
 	return r;
 }
 
-/* ---- asking ---------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------ */
 
 struct heed_str
 zone_name(const struct zone *zone)
@@ -395,8 +399,9 @@ zone_to_local(const struct zone *zone, int64_t utc_s)
 	return utc_s + zone_offset_at(zone, utc_s);
 }
 
-/* Go through the stretches between changes, in order of time, from one that certainly lies
- * before: the first whose end has not passed `local_s` holds it, or starts after the gap. */
+/* Go through the stretches between changes, in order of time, from one that certainly
+ * lies before: the first whose end has not passed `local_s` holds it, or starts after the
+ * gap. */
 int64_t
 zone_to_utc(const struct zone *zone, int64_t local_s)
 {

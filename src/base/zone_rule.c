@@ -54,7 +54,7 @@ take_name(struct heed_str *rest)
 		return 0;
 	}
 	while (n < rest->len && ((rest->data[n] >= 'a' && rest->data[n] <= 'z') ||
-				 (rest->data[n] >= 'A' && rest->data[n] <= 'Z')))
+	                         (rest->data[n] >= 'A' && rest->data[n] <= 'Z')))
 		n++;
 	*rest = str_from(*rest, n);
 	return n >= 3 ? 0 : HEED_E_INVALID;
@@ -114,7 +114,8 @@ zone_rule_parse(struct heed_str text, struct zone_rule *ret_rule)
 
 	HEED_TRY(take_name(&text));
 	HEED_TRY(take_time(&text, 24, &rule.standard_s));
-	rule.standard_s = -rule.standard_s; /* POSIX counts west of Greenwich as positive */
+	rule.standard_s =
+		-rule.standard_s; /* POSIX counts west of Greenwich as positive */
 	if (text.len > 0) {
 		rule.changes = true;
 		rule.summer_s = rule.standard_s + 3600;
@@ -155,7 +156,7 @@ turn_local(const struct zone_turn *turn, int year)
 	}
 	days = clock_days(year, turn->month, 1);
 	next_month = turn->month < 12 ? clock_days(year, turn->month + 1, 1)
-				      : clock_days(year + 1, 1, 1);
+	                              : clock_days(year + 1, 1, 1);
 	weekday = (int)(((days + 4) % 7 + 7) % 7); /* 1 January 1970 was a Thursday */
 	days += (turn->day - weekday + 7) % 7 + 7 * (turn->week - 1);
 	if (days >= next_month)

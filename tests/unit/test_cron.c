@@ -1,6 +1,7 @@
 /*
- * test_cron.c - what cron.h promises: the fields, the words of its errors, the OR of days,
- * the changes of the clock; and a comparison with a walk over every minute by libc's zones.
+ * test_cron.c - what cron.h promises: the fields, the words of its errors, the OR of
+ * days, the changes of the clock; and a comparison with a walk over every minute by
+ * libc's zones.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,7 +105,8 @@ check_error(const char *text, const char *words)
 static void
 ticks(void **state)
 {
-	check("* * * * *", NULL, "2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z 2026-01-01T00:02:00Z");
+	check("* * * * *", NULL, "2026-01-01T00:00:00Z",
+	      "2026-01-01T00:01:00Z 2026-01-01T00:02:00Z");
 	check("* * * * *", NULL, "2025-12-31T23:59:59.999Z", "2026-01-01T00:00:00Z");
 	check("0 3 * * *", NULL, "2026-01-01T03:00:00Z", "2026-01-02T03:00:00Z");
 	check("0 3 * * *", NULL, "2026-01-01T02:59:59.5Z", "2026-01-01T03:00:00Z");
@@ -139,7 +141,8 @@ seconds_come_first_of_six(void **state)
 	      "2026-01-01T00:00:30Z 2026-01-01T00:01:00Z");
 	check("15,45 59 23 * * *", NULL, "2026-01-01T23:59:15Z",
 	      "2026-01-01T23:59:45Z 2026-01-02T23:59:15Z");
-	check("10 0 0 1 1 *", NULL, "2026-01-01T00:00:09.999999Z", "2026-01-01T00:00:10Z");
+	check("10 0 0 1 1 *", NULL, "2026-01-01T00:00:09.999999Z",
+	      "2026-01-01T00:00:10Z");
 }
 
 static void
@@ -201,7 +204,8 @@ errors(void **state)
 	check_error("0 0 31 4,6,9,11 *", "never happens");
 	check_error("@reboot", "there is no schedule");
 	check_error("* * * * *\xff", "day of the week");
-	assert_int_equal(cron_parse(HEED_STR("x"), &(struct cron){0}, NULL), HEED_E_CONFIG);
+	assert_int_equal(cron_parse(HEED_STR("x"), &(struct cron){0}, NULL),
+	                 HEED_E_CONFIG);
 }
 
 static void
@@ -211,7 +215,7 @@ nothing_after_the_end(void **state)
 	int64_t wall_us = 7;
 
 	assert_int_equal(cron_next(&cron, NULL, at("9999-06-01T00:00:00Z"), &wall_us),
-			 HEED_E_NOTFOUND);
+	                 HEED_E_NOTFOUND);
 	assert_int_equal(cron_next(&cron, NULL, INT64_MAX, &wall_us), HEED_E_NOTFOUND);
 	assert_int_equal(wall_us, 7);
 	assert_int_equal(cron_next(&cron, load("Europe/Berlin"), INT64_MIN, &wall_us), 0);
@@ -224,9 +228,11 @@ berlin(void **state)
 
 	/* 02:00-03:00 does not exist on 29 March 2026; the gap ends at 01:00Z. */
 	check("30 2 * * *", zone, "2026-03-28T00:00:00+01:00",
-	      "2026-03-28T02:30:00+01:00 2026-03-29T03:00:00+02:00 2026-03-30T02:30:00+02:00");
+	      "2026-03-28T02:30:00+01:00 2026-03-29T03:00:00+02:00 "
+	      "2026-03-30T02:30:00+02:00");
 	check("*/15 2 * * *", zone, "2026-03-28T12:00:00+01:00",
-	      "2026-03-29T03:00:00+02:00 2026-03-30T02:00:00+02:00 2026-03-30T02:15:00+02:00");
+	      "2026-03-29T03:00:00+02:00 2026-03-30T02:00:00+02:00 "
+	      "2026-03-30T02:15:00+02:00");
 	check("0 2,3 * * *", zone, "2026-03-28T12:00:00+01:00",
 	      "2026-03-29T03:00:00+02:00 2026-03-30T02:00:00+02:00");
 	check("30 * * * *", zone, "2026-03-29T00:45:00+01:00",
@@ -234,12 +240,15 @@ berlin(void **state)
 	/* 02:00-03:00 occurs twice on 25 October 2026. */
 	check("30 2 * * *", zone, "2026-10-24T12:00:00+02:00",
 	      "2026-10-25T02:30:00+02:00 2026-10-26T02:30:00+01:00");
-	check("30 2 * * *", zone, "2026-10-25T02:29:00+01:00", "2026-10-26T02:30:00+01:00");
+	check("30 2 * * *", zone, "2026-10-25T02:29:00+01:00",
+	      "2026-10-26T02:30:00+01:00");
 	check("*/30 1-3 * * *", zone, "2026-10-25T01:00:00+02:00",
-	      "2026-10-25T01:30:00+02:00 2026-10-25T02:00:00+02:00 2026-10-25T02:30:00+02:00 "
+	      "2026-10-25T01:30:00+02:00 2026-10-25T02:00:00+02:00 "
+	      "2026-10-25T02:30:00+02:00 "
 	      "2026-10-25T03:00:00+01:00 2026-10-25T03:30:00+01:00");
 	check("*/30 * * * *", zone, "2026-10-25T01:30:00+02:00",
-	      "2026-10-25T02:00:00+02:00 2026-10-25T02:30:00+02:00 2026-10-25T02:00:00+01:00 "
+	      "2026-10-25T02:00:00+02:00 2026-10-25T02:30:00+02:00 "
+	      "2026-10-25T02:00:00+01:00 "
 	      "2026-10-25T02:30:00+01:00 2026-10-25T03:00:00+01:00");
 	/* Long after the table of the file, by its rule. */
 	check("30 2 * * *", zone, "2099-03-28T12:00:00+01:00",
@@ -258,7 +267,8 @@ new_york(void **state)
 	check("0 9 1 * *", zone, "2026-02-01T09:00:00-05:00",
 	      "2026-03-01T09:00:00-05:00 2026-04-01T09:00:00-04:00");
 	check("@hourly", zone, "2026-11-01T00:30:00-04:00",
-	      "2026-11-01T01:00:00-04:00 2026-11-01T01:00:00-05:00 2026-11-01T02:00:00-05:00");
+	      "2026-11-01T01:00:00-04:00 2026-11-01T01:00:00-05:00 "
+	      "2026-11-01T02:00:00-05:00");
 }
 
 static void
@@ -266,14 +276,17 @@ lord_howe_changes_by_half_an_hour(void **state)
 {
 	const char *zone = "Australia/Lord_Howe";
 
-	/* 02:00-02:30 does not exist on 4 October 2026, 01:30-02:00 occurs twice on 5 April. */
+	/* 02:00-02:30 does not exist on 4 October 2026, 01:30-02:00 occurs twice on 5
+	 * April. */
 	check("15 2 * * *", zone, "2026-10-03T12:00:00+10:30",
 	      "2026-10-04T02:30:00+11:00 2026-10-05T02:15:00+11:00");
-	check("45 2 * * *", zone, "2026-10-03T12:00:00+10:30", "2026-10-04T02:45:00+11:00");
+	check("45 2 * * *", zone, "2026-10-03T12:00:00+10:30",
+	      "2026-10-04T02:45:00+11:00");
 	check("45 1 * * *", zone, "2026-04-04T12:00:00+11:00",
 	      "2026-04-05T01:45:00+11:00 2026-04-06T01:45:00+10:30");
 	check("*/30 * * * *", zone, "2026-04-05T01:00:00+11:00",
-	      "2026-04-05T01:30:00+11:00 2026-04-05T01:30:00+10:30 2026-04-05T02:00:00+10:30");
+	      "2026-04-05T01:30:00+11:00 2026-04-05T01:30:00+10:30 "
+	      "2026-04-05T02:00:00+10:30");
 }
 
 static void
@@ -286,7 +299,7 @@ a_day_that_was_left_out(void **state)
 	      "2011-12-31T00:00:00+14:00 2011-12-31T09:00:00+14:00");
 }
 
-/* ---- comparison with a walk ------------------------------------------------------------ */
+/* ---- comparison with a walk -------------------------------------------------------- */
 
 static bool
 matches(const struct cron *cron, time_t local_s)
@@ -333,9 +346,9 @@ walk(const struct cron *cron, time_t from_s, time_t after_s, time_t end_s)
 }
 
 static const char *const zones[] = {"Europe/Berlin",       "America/New_York",
-				    "Australia/Lord_Howe", "America/Sao_Paulo",
-				    "Africa/Casablanca",   "Europe/Dublin",
-				    "Asia/Kathmandu",      "UTC"};
+                                    "Australia/Lord_Howe", "America/Sao_Paulo",
+                                    "Africa/Casablanca",   "Europe/Dublin",
+                                    "Asia/Kathmandu",      "UTC"};
 
 static void
 random_expression(char *text, size_t size)
@@ -348,14 +361,15 @@ random_expression(char *text, size_t size)
 
 #define ANY(list) list[(size_t)rand() % (sizeof(list) / sizeof(list[0]))]
 	(void)snprintf(text, size, "%s %s %s %s %s", ANY(minutes), ANY(hours), ANY(days),
-		       ANY(months), ANY(weekdays));
+	               ANY(months), ANY(weekdays));
 }
 
 static void
 as_a_walk_over_every_minute(void **state)
 {
 	const char *given = getenv("HEED_SEED");
-	unsigned seed = given != NULL ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+	unsigned seed =
+		given != NULL ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
 	int round;
 
 	print_message("# HEED_SEED=%u\n", seed);
@@ -363,10 +377,11 @@ as_a_walk_over_every_minute(void **state)
 	for (round = 0; round < 160; round++) {
 		const char *zone_name = ANY(zones);
 		struct zone *zone = load(zone_name);
-		/* Around the changes of the clock in March to April and October to November. */
+		/* Around the changes of the clock in March to April and October to
+		 * November. */
 		time_t start = (time_t)(at(rand() % 2 ? "2026-03-01T00:00:00Z"
-						      : "2026-10-01T00:00:00Z") /
-					1000000);
+		                                      : "2026-10-01T00:00:00Z") /
+		                        1000000);
 		time_t after_s = start + 86400 + rand() % (45 * 86400);
 		char text[64];
 		struct cron cron;
@@ -378,14 +393,17 @@ as_a_walk_over_every_minute(void **state)
 		tzset();
 		for (tick = 0; tick < 4; tick++) {
 			time_t end_s = after_s + 20 * 86400;
-			time_t want = walk(&cron, after_s / 60 * 60 - 86400, after_s, end_s);
+			time_t want =
+				walk(&cron, after_s / 60 * 60 - 86400, after_s, end_s);
 			int64_t got;
 
-			assert_int_equal(cron_next(&cron, zone, after_s * 1000000ll, &got), 0);
-			if (want < end_s ? got != want * 1000000ll : got < end_s * 1000000ll)
-				fail_msg("%s in %s after %lld: %lld, not %lld", text, zone_name,
-					 (long long)after_s, (long long)(got / 1000000),
-					 (long long)want);
+			assert_int_equal(
+				cron_next(&cron, zone, after_s * 1000000ll, &got), 0);
+			if (want < end_s ? got != want * 1000000ll
+			                 : got < end_s * 1000000ll)
+				fail_msg("%s in %s after %lld: %lld, not %lld", text,
+				         zone_name, (long long)after_s,
+				         (long long)(got / 1000000), (long long)want);
 			after_s = want;
 		}
 	}

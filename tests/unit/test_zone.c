@@ -1,6 +1,6 @@
 /*
- * test_zone.c - what zone.h promises: names that stay in the folder, offsets as libc's, local
- * times that occur twice or never, the rule at the end of a file, damaged files.
+ * test_zone.c - what zone.h promises: names that stay in the folder, offsets as libc's,
+ * local times that occur twice or never, the rule at the end of a file, damaged files.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,7 +86,7 @@ names(void **state)
 	check_unknown("europe/london", "did you mean Europe/London?");
 	check_unknown("Nowhere/At_All_Whatsoever", "Europe/Berlin or UTC");
 	assert_int_equal(zone_load(&arena, HEED_STR("x"), &(struct zone *){NULL}, NULL),
-			 HEED_E_NOTFOUND);
+	                 HEED_E_NOTFOUND);
 }
 
 static void
@@ -109,21 +109,21 @@ local_times(void **state)
 	int64_t change_s;
 
 	assert_int_equal(zone_to_local(berlin, at("2026-07-01T10:00:00Z")),
-			 at("2026-07-01T12:00:00Z"));
+	                 at("2026-07-01T12:00:00Z"));
 	assert_int_equal(zone_to_utc(berlin, at("2026-07-01T12:00:00Z")),
-			 at("2026-07-01T10:00:00Z"));
+	                 at("2026-07-01T10:00:00Z"));
 	/* never */
 	assert_int_equal(zone_to_utc(berlin, at("2026-03-29T02:00:00Z")),
-			 at("2026-03-29T01:00:00Z"));
+	                 at("2026-03-29T01:00:00Z"));
 	assert_int_equal(zone_to_utc(berlin, at("2026-03-29T02:59:59Z")),
-			 at("2026-03-29T01:00:00Z"));
+	                 at("2026-03-29T01:00:00Z"));
 	assert_int_equal(zone_to_utc(berlin, at("2026-03-29T03:00:01Z")),
-			 at("2026-03-29T01:00:01Z"));
+	                 at("2026-03-29T01:00:01Z"));
 	/* twice */
 	assert_int_equal(zone_to_utc(berlin, at("2026-10-25T02:00:00Z")),
-			 at("2026-10-25T00:00:00Z"));
+	                 at("2026-10-25T00:00:00Z"));
 	assert_int_equal(zone_to_utc(berlin, at("2026-10-25T03:00:00Z")),
-			 at("2026-10-25T02:00:00Z"));
+	                 at("2026-10-25T02:00:00Z"));
 	assert_true(zone_next_change(berlin, at("2026-06-01T00:00:00Z"), &change_s));
 	assert_int_equal(change_s, at("2026-10-25T01:00:00Z"));
 	assert_true(zone_next_change(berlin, change_s, &change_s));
@@ -139,21 +139,28 @@ check_rule(const char *text, const char *when, int32_t offset)
 		fail_msg("%s is not accepted", text);
 	if (zone_rule_offset(&rule, at(when)) != offset)
 		fail_msg("%s at %s: %d, not %d", text, when,
-			 (int)zone_rule_offset(&rule, at(when)), (int)offset);
+		         (int)zone_rule_offset(&rule, at(when)), (int)offset);
 }
 
 static void
 rules(void **state)
 {
-	static const char *const bad[] = {"",         "CE",          "CET",
-					  "CET-25",   "<CET-1",      "CET-1CEST",
-					  "<>0",      "CET-1X",      "CET-1CEST,M3.5.0",
-					  "CET-1:60", "CET-1CEST,M3.6.0,M10.5.0",
-					  "CET-1CEST,M13.1.0,M10.5.0",
-					  "CET-1CEST,J0,J365",
-					  "CET-1CEST,0,366",
-					  "CET-1CEST,0/168,365",
-					  "CET-1CEST,M3.5.0,M10.5.0/3x"};
+	static const char *const bad[] = {"",
+	                                  "CE",
+	                                  "CET",
+	                                  "CET-25",
+	                                  "<CET-1",
+	                                  "CET-1CEST",
+	                                  "<>0",
+	                                  "CET-1X",
+	                                  "CET-1CEST,M3.5.0",
+	                                  "CET-1:60",
+	                                  "CET-1CEST,M3.6.0,M10.5.0",
+	                                  "CET-1CEST,M13.1.0,M10.5.0",
+	                                  "CET-1CEST,J0,J365",
+	                                  "CET-1CEST,0,366",
+	                                  "CET-1CEST,0/168,365",
+	                                  "CET-1CEST,M3.5.0,M10.5.0/3x"};
 	struct zone_rule rule = {.standard_s = 7};
 	size_t i;
 
@@ -184,12 +191,15 @@ static void
 offsets_are_those_of_libc(void **state)
 {
 	static const char *const zones[] = {
-		"Europe/Berlin",    "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca",
-		"Europe/Dublin",    "America/Nuuk",     "Pacific/Apia",        "Asia/Kathmandu",
-		"America/St_Johns", "Asia/Gaza",        "Pacific/Kwajalein",   "EST5EDT",
-		"Etc/GMT+12",       "Asia/Tehran",      "America/Sao_Paulo",   "Antarctica/Troll"};
+		"Europe/Berlin",     "America/New_York",  "Australia/Lord_Howe",
+		"Africa/Casablanca", "Europe/Dublin",     "America/Nuuk",
+		"Pacific/Apia",      "Asia/Kathmandu",    "America/St_Johns",
+		"Asia/Gaza",         "Pacific/Kwajalein", "EST5EDT",
+		"Etc/GMT+12",        "Asia/Tehran",       "America/Sao_Paulo",
+		"Antarctica/Troll"};
 	const char *given = getenv("HEED_SEED");
-	unsigned seed = given != NULL ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+	unsigned seed =
+		given != NULL ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
 	size_t i;
 	int round;
 
@@ -203,17 +213,19 @@ offsets_are_those_of_libc(void **state)
 		for (round = 0; round < 2000; round++) {
 			/* 1850 to 2190 */
 			time_t utc_s = -3786912000ll + (time_t)(rand() % 178848) * 60000 +
-				       rand() % 60000;
+			               rand() % 60000;
 			struct tm tm;
 
 			assert_non_null(localtime_r(&utc_s, &tm));
 			if (zone_offset_at(zone, utc_s) != tm.tm_gmtoff)
-				fail_msg("%s at %lld: %d, not %ld", zones[i], (long long)utc_s,
-					 (int)zone_offset_at(zone, utc_s), tm.tm_gmtoff);
+				fail_msg("%s at %lld: %d, not %ld", zones[i],
+				         (long long)utc_s,
+				         (int)zone_offset_at(zone, utc_s), tm.tm_gmtoff);
 			/* There and back, unless it is the second occurrence. */
 			assert_true(zone_to_utc(zone, utc_s + tm.tm_gmtoff) <= utc_s);
 			assert_int_equal(
-				zone_to_local(zone, zone_to_utc(zone, utc_s + tm.tm_gmtoff)),
+				zone_to_local(zone,
+			                      zone_to_utc(zone, utc_s + tm.tm_gmtoff)),
 				utc_s + tm.tm_gmtoff);
 		}
 	}
@@ -233,27 +245,28 @@ damaged_files(void **state)
 	len = fread(data, 1, sizeof(data), file);
 	assert_int_equal(fclose(file), 0);
 	for (i = 0; i < len; i++) {
-		char *copy = malloc(i + 1); /* exact, so that the sanitizer sees the end */
+		char *copy =
+			malloc(i + 1); /* exact, so that the sanitizer sees the end */
 
 		assert_non_null(copy);
 		memcpy(copy, data, i);
-		assert_int_equal(zone_parse(&arena, HEED_STR("X"), (struct heed_str){copy, i},
-					    &zone, &error),
-				 HEED_E_CORRUPT);
+		assert_int_equal(zone_parse(&arena, HEED_STR("X"),
+		                            (struct heed_str){copy, i}, &zone, &error),
+		                 HEED_E_CORRUPT);
 		assert_string_equal(error.text, "the time zone file of X is damaged");
 		free(copy);
 	}
 	for (i = 0; i < len; i++) {
 		data[i] = (char)~data[i];
 		if (zone_parse(&arena, HEED_STR("X"), (struct heed_str){data, len}, &zone,
-			       NULL) == 0)
+		               NULL) == 0)
 			(void)zone_to_utc(zone, 1800000000);
 		data[i] = (char)~data[i];
 	}
 	data[4] = '\0';
-	assert_int_equal(zone_parse(&arena, HEED_STR("X"), (struct heed_str){data, len}, &zone,
-				    &error),
-			 HEED_E_UNSUPPORTED);
+	assert_int_equal(zone_parse(&arena, HEED_STR("X"), (struct heed_str){data, len},
+	                            &zone, &error),
+	                 HEED_E_UNSUPPORTED);
 }
 
 int
