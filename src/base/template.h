@@ -11,6 +11,9 @@
 #include "base/expr.h"
 #include "base/str.h"
 
+/* Bytes of one template. */
+#define TEMPLATE_SIZE_MAX (1024 * 1024)
+
 struct template;
 
 /* Compile on `set`, which owns the result. HEED_E_CONFIG with "line:column" in error->where. */
