@@ -302,8 +302,8 @@ read_map(struct conf_reader *reader, int depth, struct conf_node *node)
 		HEED_TRY(push(reader, &key));
 		HEED_TRY(push(reader, &value));
 	}
-	HEED_TRY(conf_make_map(reader, reader->stack + base, (reader->top - base) / 2,
-	                       node));
+	HEED_TRY(conf_make_map(reader, reader->top > base ? reader->stack + base : NULL,
+	                       (reader->top - base) / 2, node));
 	reader->top = base;
 	return 0;
 }

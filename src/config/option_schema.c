@@ -1,0 +1,294 @@
+/*
+ * option_schema.c - the JSON Schema (2020-12) of option rows, for editors and for checks
+ * before a file reaches heed.
+ *
+ * It says what bind_record says, but for what a schema cannot know: references,
+ * expressions, the sums of durations against bounds. A scalar that is no text may also be
+ * a text with
+ * ${...}, which is only known at run time.
+ */
+#include "base/arena.h"
+#include "base/json.h"
+#include "config/bind_local.h"
+
+/* Tables may refer to themselves; deeper than this anything goes. */
+#define DEPTH_MAX 12
+
+#define REFERENCE_TEXT "{\"type\":\"string\",\"pattern\":\"\\\\$\\\\{\"}"
+
+static void write_record(struct heed_buf *buf, const struct option *rows, int depth);
+
+static void
+write_names(struct heed_buf *buf, const char *const *names)
+{
+	size_t i;
+
+	buf_addc(buf, '[');
+	for (i = 0; names[i] != NULL; i++) {
+		if (i > 0)
+			buf_addc(buf, ',');
+		json_write_string(buf, str_of(names[i]));
+	}
+	buf_addc(buf, ']');
+}
+
+static void
+write_bounds(struct heed_buf *buf, const struct option *row)
+{
+	if (row->kind == OPTION_MONEY && !option_has_bounds(row))
+		buf_adds(buf, ",\"minimum\":0");
+	if (!option_has_bounds(row))
+		return;
+	buf_addf(buf, ",\"minimum\":%.17g", row->min);
+	if (option_has_max(row))
+		buf_addf(buf, ",\"maximum\":%.17g", row->max);
+}
+
+/* A number, a truth value or a choice; or ${...}. */
+static void
+write_plain(struct heed_buf *buf, const struct option *row)
+{
+	buf_adds(buf, ",\"anyOf\":[{");
+	switch (row->kind) {
+	case OPTION_BOOL:
+		buf_adds(buf, "\"type\":\"boolean\"");
+		break;
+	case OPTION_INT:
+		buf_adds(buf, "\"type\":\"integer\"");
+		write_bounds(buf, row);
+		break;
+	case OPTION_ENUM:
+		buf_adds(buf, "\"enum\":");
+		write_names(buf, row->names);
+		break;
+	default:
+		buf_adds(buf, "\"type\":\"number\"");
+		write_bounds(buf, row);
+		break;
+	}
+	buf_adds(buf, "}," REFERENCE_TEXT "]");
+}
+
+static void
+write_quantity(struct heed_buf *buf, const struct option *row)
+{
+	if (row->kind == OPTION_DURATION) {
+		buf_adds(buf,
+		         ",\"anyOf\":[{\"const\":0},{\"type\":\"string\",\"pattern\":"
+		         "\"^(0|([0-9.]+(ms|s|m|h|d))+)$\"}," REFERENCE_TEXT "]");
+		return;
+	}
+	buf_adds(buf, ",\"anyOf\":[{\"type\":\"integer\"");
+	if (option_has_bounds(row))
+		write_bounds(buf, row);
+	else
+		buf_adds(buf, ",\"minimum\":0");
+	buf_adds(buf, "},{\"type\":\"string\",\"pattern\":\"^[0-9.]+(B|[KMG]i?B)?$\"}"
+	              "," REFERENCE_TEXT "]");
+}
+
+static void
+write_text(struct heed_buf *buf, const struct option *row)
+{
+	buf_adds(buf, ",\"type\":\"string\"");
+	if (row->flags & OPTION_NONEMPTY)
+		buf_adds(buf, ",\"minLength\":1");
+}
+
+static void
+write_texts(struct heed_buf *buf, const struct option *row)
+{
+	const char *least = row->flags & OPTION_NONEMPTY ? ",\"minLength\":1" : "";
+
+	buf_addf(buf,
+	         ",\"anyOf\":[{\"type\":\"string\"%s},{\"type\":\"array\","
+	         "\"items\":{\"type\":\"string\"%s}%s}]",
+	         least, least,
+	         row->flags & (OPTION_NONEMPTY | OPTION_REQUIRED) ? ",\"minItems\":1"
+	                                                          : "");
+}
+
+static void write_row(struct heed_buf *buf, const struct option *row, int depth);
+
+/* A record, or what its first option takes. */
+static void
+write_part(struct heed_buf *buf, const struct option *row, int depth)
+{
+	if (!(row->flags & OPTION_SCALAR_SHORT)) {
+		write_record(buf, row->rows, depth + 1);
+		return;
+	}
+	buf_adds(buf, "{\"anyOf\":[");
+	write_record(buf, row->rows, depth + 1);
+	buf_addc(buf, ',');
+	write_row(buf, &row->rows[0], depth + 1);
+	buf_adds(buf, "]}");
+}
+
+static void
+write_elements(struct heed_buf *buf, const struct option *row, int depth)
+{
+	bool list = row->kind == OPTION_LIST;
+
+	buf_addf(buf, ",\"type\":\"%s\"", list ? "array" : "object");
+	if (row->flags & OPTION_NONEMPTY)
+		buf_addf(buf, ",\"min%s\":1", list ? "Items" : "Properties");
+	buf_addf(buf, ",\"%s\":", list ? "items" : "additionalProperties");
+	write_part(buf, row, depth);
+}
+
+static void
+write_custom(struct heed_buf *buf, const struct option *row, int depth)
+{
+	if (row->schema != NULL) {
+		buf_adds(buf, ",\"allOf\":[");
+		row->schema(buf);
+		buf_addc(buf, ']');
+		return;
+	}
+	if (row->names != NULL && row->names[0] != NULL) {
+		buf_adds(buf, ",\"type\":");
+		write_names(buf, row->names);
+	}
+	if (row->rows == NULL)
+		return;
+	if (row->flags & OPTION_NAMED) {
+		buf_adds(buf, ",\"additionalProperties\":");
+		write_record(buf, row->rows, depth + 1);
+		return;
+	}
+	/* The other types that `names` may allow are not bound by what a mapping holds.
+	 */
+	buf_adds(buf, ",\"if\":{\"type\":\"object\"},\"then\":");
+	write_record(buf, row->rows, depth + 1);
+}
+
+static void
+write_kind(struct heed_buf *buf, const struct option *row, int depth)
+{
+	switch (row->kind) {
+	case OPTION_TEXT:
+	case OPTION_SECRET:
+	case OPTION_TEMPLATE:
+		write_text(buf, row);
+		break;
+	case OPTION_DURATION:
+	case OPTION_SIZE:
+		write_quantity(buf, row);
+		break;
+	case OPTION_EXPR:
+		buf_adds(buf, ",\"type\":[\"string\",\"number\",\"boolean\"]");
+		break;
+	case OPTION_SCHEMA:
+		buf_adds(buf, ",\"type\":[\"object\",\"boolean\"]");
+		break;
+	case OPTION_TEXTS:
+		write_texts(buf, row);
+		break;
+	case OPTION_HEADERS:
+		buf_adds(buf, ",\"type\":\"object\",\"additionalProperties\":"
+		              "{\"type\":\"string\"}");
+		break;
+	case OPTION_RECORD:
+		buf_adds(buf, ",\"allOf\":[");
+		write_part(buf, row, depth);
+		buf_addc(buf, ']');
+		break;
+	case OPTION_LIST:
+	case OPTION_MAP:
+		write_elements(buf, row, depth);
+		break;
+	case OPTION_CUSTOM:
+		write_custom(buf, row, depth);
+		break;
+	case OPTION_VALUE:
+	case OPTION_SHAPE:
+	case OPTION_END:
+		break;
+	default:
+		write_plain(buf, row);
+		break;
+	}
+}
+
+static void
+write_default(struct heed_buf *buf, const struct option *row)
+{
+	struct conf_problems problems;
+	const struct conf_node *node;
+	struct heed_json value;
+	struct arena arena;
+
+	if (row->fallback == NULL)
+		return;
+	arena_init(&arena, 0);
+	conf_problems_init(&problems, &arena);
+	node = option_fallback(&arena, &problems, row);
+	if (node != NULL && conf_json(&arena, node, 0, &value) == 0) {
+		buf_adds(buf, ",\"default\":");
+		json_write(buf, value, JSON_COMPACT);
+	}
+	arena_done(&arena);
+}
+
+static void
+write_row(struct heed_buf *buf, const struct option *row, int depth)
+{
+	buf_adds(buf, "{\"description\":");
+	json_write_string(buf, str_of(row->help != NULL ? row->help : ""));
+	write_default(buf, row);
+	write_kind(buf, row, depth);
+	buf_addc(buf, '}');
+}
+
+static void
+write_required(struct heed_buf *buf, const struct option *rows)
+{
+	bool first = true;
+
+	for (; rows->kind != OPTION_END; rows++) {
+		if (!(rows->flags & OPTION_REQUIRED))
+			continue;
+		buf_adds(buf, first ? ",\"required\":[" : ",");
+		json_write_string(buf, str_of(rows->name));
+		first = false;
+	}
+	if (!first)
+		buf_addc(buf, ']');
+}
+
+/* What stands between the braces of a record's schema. */
+static void
+write_members(struct heed_buf *buf, const struct option *rows, int depth)
+{
+	const struct option *row;
+
+	buf_adds(buf,
+	         "\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+	for (row = rows; row->kind != OPTION_END; row++) {
+		if (row != rows)
+			buf_addc(buf, ',');
+		json_write_string(buf, str_of(row->name));
+		buf_addc(buf, ':');
+		write_row(buf, row, depth);
+	}
+	buf_addc(buf, '}');
+	write_required(buf, rows);
+}
+
+static void
+write_record(struct heed_buf *buf, const struct option *rows, int depth)
+{
+	buf_addc(buf, '{');
+	if (depth < DEPTH_MAX)
+		write_members(buf, rows, depth);
+	buf_addc(buf, '}');
+}
+
+void
+option_schema_write(struct heed_buf *buf, const struct option *rows)
+{
+	buf_adds(buf, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",");
+	write_members(buf, rows, 0);
+	buf_addc(buf, '}');
+}
