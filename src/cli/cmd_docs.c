@@ -1,0 +1,127 @@
+/*
+ * cmd_docs.c - heed docs: the reference, from the option rows themselves.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/cli.h"
+#include "engine/action.h"
+#include "pattern/reaction.h"
+
+static const struct cli_option options[] = {
+	{"--markdown", NULL, "as Markdown"},
+	{"--schema", NULL, "the JSON Schema of a configuration file, for editors"},
+	{NULL, NULL, NULL},
+};
+
+struct topic {
+	const char *name;
+	const char *help;
+	const struct option *rows;
+};
+
+static const struct topic topics[] = {
+	{"file", "the top of a configuration file", app_options},
+	{"models", "an entry of models:", model_options},
+	{"reactions", "an entry of reactions:", reaction_options},
+	{"ask", "a question to a model (ask:)", ask_options},
+	{"retry", "when a failed attempt is made again (retry:)", retry_options},
+	{"connections", "an entry of connections:", connection_options},
+	{"limits", "bounds of the engine (limits:)", engine_limit_options},
+};
+
+#define N_TOPICS (sizeof(topics) / sizeof(topics[0]))
+#define TOPICS_MAX 64
+
+/* All topics: the fixed ones, then every source and action of this build. */
+static size_t
+all_topics(struct topic all[TOPICS_MAX])
+{
+	size_t n = N_TOPICS;
+	size_t i;
+
+	memcpy(all, topics, sizeof(topics));
+	for (i = 0; source_kinds[i] != NULL && n < TOPICS_MAX; i++)
+		all[n++] = (struct topic){source_kinds[i]->name, source_kinds[i]->help,
+					  source_kinds[i]->options};
+	for (i = 0; action_kinds[i] != NULL && n < TOPICS_MAX; i++)
+		all[n++] = (struct topic){action_kinds[i]->name, action_kinds[i]->help,
+					  action_kinds[i]->options};
+	return n;
+}
+
+static int
+print_index(const struct topic *all, size_t n)
+{
+	size_t i;
+
+	printf("usage: heed docs TOPIC...\n\n");
+	for (i = 0; i < n; i++)
+		printf("  %-12s %s\n", all[i].name, all[i].help);
+	return CLI_OK;
+}
+
+static int
+unknown_topic(const char *word, const struct topic *all, size_t n)
+{
+	const char *names[TOPICS_MAX];
+	const char *near;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		names[i] = all[i].name;
+	near = error_nearest(str_of(word), names, n);
+	fprintf(stderr, "heed docs: there is no topic \"%s\"", word);
+	fprintf(stderr, near != NULL ? "; did you mean \"%s\"?\n" : "%s\n", near != NULL ? near : "");
+	fprintf(stderr, "  see: heed docs\n");
+	return CLI_USAGE;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct topic all[TOPICS_MAX];
+	struct cli_args args;
+	struct heed_buf buf;
+	size_t n = all_topics(all);
+	int r = cli_parse(&cmd_docs, argc, argv, &args);
+	int word;
+
+	if (r != 0 || args.command == NULL)
+		return r;
+	buf_init(&buf, 0);
+	if (cli_has(&args, "--schema")) {
+		option_schema_write(&buf, app_options);
+		buf_addc(&buf, '\n');
+		return cli_print(&buf);
+	}
+	if (args.n_words == 0)
+		return print_index(all, n);
+	for (word = 0; word < args.n_words; word++) {
+		bool found = false;
+		size_t i;
+
+		for (i = 0; i < n; i++) {
+			if (strcmp(all[i].name, args.words[word]) != 0)
+				continue;
+			found = true;
+			buf_addf(&buf, "%s%s: %s\n\n", cli_has(&args, "--markdown") ? "## " : "",
+				 all[i].name, all[i].help);
+			option_docs_write(&buf, all[i].rows, cli_has(&args, "--markdown"));
+		}
+		if (!found) {
+			buf_done(&buf);
+			return unknown_topic(args.words[word], all, n);
+		}
+	}
+	return cli_print(&buf);
+}
+
+const struct command cmd_docs = {
+	.name = "docs",
+	.usage = "[--markdown] [--schema] [TOPIC...]",
+	.help = "Show what can be configured: names, defaults, bounds, meaning.",
+	.options = options,
+	.run = run,
+};

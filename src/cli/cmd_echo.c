@@ -1,0 +1,43 @@
+/*
+ * cmd_echo.c - heed echo: the configuration as it was understood, as JSON.
+ */
+#include "base/json.h"
+#include "cli/cli.h"
+
+static const struct cli_option options[] = {
+	{"--config", "FILE", "the configuration (default: heed.yaml)"},
+	{"--json", NULL, "compact, on one line"},
+	{NULL, NULL, NULL},
+};
+
+static int
+run(int argc, char **argv)
+{
+	struct cli_args args;
+	struct app app = {0};
+	struct heed_json value;
+	struct heed_buf buf;
+	int r = cli_parse(&cmd_echo, argc, argv, &args);
+
+	if (r != 0 || args.command == NULL)
+		return r;
+	r = cli_load(&args, &app);
+	/* ${...} stays as written: secrets are never shown. */
+	if (r == 0 && conf_json(&app.arena, app.root, 1, &value) == 0) {
+		buf_init(&buf, 0);
+		json_write(&buf, value, cli_has(&args, "--json") ? JSON_COMPACT : JSON_PRETTY);
+		buf_addc(&buf, '\n');
+		r = cli_print(&buf);
+	}
+	app_done(&app);
+	return r;
+}
+
+const struct command cmd_echo = {
+	.name = "echo",
+	.usage = "[--json] [FILE]",
+	.help = "Print the configuration as it was understood: anchors and merges resolved, "
+		"${...} left as written.",
+	.options = options,
+	.run = run,
+};

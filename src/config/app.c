@@ -1,0 +1,396 @@
+/*
+ * app.c - see app.h.
+ *
+ * Binding goes in two steps: the rows, which bind every map on its own; then what only the
+ * whole can tell (a model that is not there, a price that is not known).
+ */
+#include "config/app.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "pattern/reaction.h"
+
+#define FILE_MAX (8 * 1024 * 1024)
+
+/* A copy of the map without the key `name`; *ret_value is that key's value, or NULL. */
+static int
+without_key(struct arena *arena, const struct conf_node *map, const char *name,
+	    struct conf_node *ret_rest, const struct conf_node **ret_value)
+{
+	size_t i;
+
+	*ret_rest = *map;
+	*ret_value = NULL;
+	ret_rest->n = 0;
+	ret_rest->keys = ARENA_ARRAY(arena, struct conf_node, map->n);
+	ret_rest->items = ARENA_ARRAY(arena, struct conf_node, map->n);
+	if (ret_rest->keys == NULL || ret_rest->items == NULL)
+		return HEED_E_NOMEM;
+	for (i = 0; i < map->n; i++) {
+		if (str_is(map->keys[i].text, name)) {
+			*ret_value = &map->items[i];
+			continue;
+		}
+		ret_rest->keys[ret_rest->n] = map->keys[i];
+		ret_rest->items[ret_rest->n++] = map->items[i];
+	}
+	return 0;
+}
+
+static const struct source_kind *
+find_source_kind(struct bind *bind, const struct conf_node *type)
+{
+	const char *names[32];
+	const char *near;
+	char hint[96] = "";
+	size_t n;
+
+	for (n = 0; n < 32 && source_kinds[n] != NULL; n++) {
+		if (str_is(type->text, source_kinds[n]->name))
+			return source_kinds[n];
+		names[n] = source_kinds[n]->name;
+	}
+	near = error_nearest(type->text, names, n);
+	if (near != NULL)
+		(void)snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);
+	(void)conf_problem(bind->problems, type, hint, "there is no source type \"%.*s\"",
+			   STR_ARG(type->text));
+	return NULL;
+}
+
+static int
+bind_source(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
+	    struct app_source *ret_source)
+{
+	const struct source_kind *kind;
+	const struct conf_node *type;
+	struct conf_node rest;
+	struct heed_error error;
+	struct source *source;
+
+	if (node->kind != CONF_MAP)
+		return conf_problem(bind->problems, node, "for example: {type: http}",
+				    "expected a mapping");
+	HEED_TRY(without_key(bind->arena, node, "type", &rest, &type));
+	if (type == NULL)
+		return conf_problem(bind->problems, key, "add type: http, schedule or file",
+				    "source \"%.*s\" has no type", STR_ARG(key->text));
+	kind = find_source_kind(bind, type);
+	if (kind == NULL)
+		return HEED_E_CONFIG;
+	source = arena_zero(bind->arena, kind->size);
+	if (source == NULL)
+		return HEED_E_NOMEM;
+	source->kind = kind;
+	source->name = key->text;
+	HEED_TRY(bind_record(bind, &rest, kind->options, source));
+	if (kind->check != NULL && kind->check(source, &error) < 0)
+		return conf_problem(bind->problems, key, error.hint, "source \"%.*s\": %s",
+				    STR_ARG(key->text), error.text);
+	*ret_source = (struct app_source){source, key};
+	return 0;
+}
+
+static struct app *
+app_of(struct bind *bind)
+{
+	return (struct app *)((char *)bind - offsetof(struct app, bind));
+}
+
+static int
+bind_sources(struct bind *bind, const struct conf_node *node, void *field)
+{
+	struct app *app = app_of(bind);
+	int worst = 0;
+	size_t i;
+
+	if (node->kind != CONF_MAP)
+		return conf_problem(bind->problems, node, "write: name: {type: ...}",
+				    "expected a mapping of names to sources");
+	app->sources = ARENA_ARRAY(bind->arena, struct app_source, node->n);
+	if (app->sources == NULL)
+		return HEED_E_NOMEM;
+	for (i = 0; i < node->n; i++) {
+		int r = bind_source(bind, &node->keys[i], &node->items[i],
+				    &app->sources[app->n_sources]);
+
+		if (r == 0)
+			app->n_sources++;
+		else
+			worst = r;
+	}
+	return worst;
+}
+
+static int
+bind_reactions(struct bind *bind, const struct conf_node *node, void *field)
+{
+	struct app *app = app_of(bind);
+	int worst = 0;
+	size_t i;
+
+	if (node->kind != CONF_MAP)
+		return conf_problem(bind->problems, node, "write: name: {on: ...}",
+				    "expected a mapping of names to reactions");
+	app->definitions = ARENA_ARRAY(bind->arena, struct definition *, node->n);
+	if (app->definitions == NULL)
+		return HEED_E_NOMEM;
+	for (i = 0; i < node->n; i++) {
+		int r = reaction_bind(bind, &node->keys[i], &node->items[i],
+				      &app->definitions[app->n_definitions]);
+
+		if (r == 0)
+			app->n_definitions++;
+		else
+			worst = r;
+	}
+	return worst;
+}
+
+static const char *const mapping_type[] = {"object", NULL};
+
+const struct option app_options[] = {
+	{.name = "heed", .kind = OPTION_INT, .offset = offsetof(struct app, version),
+	 .flags = OPTION_REQUIRED, .min = 1, .max = 1,
+	 .help = "version of this file's format: 1"},
+	{.name = "name", .kind = OPTION_TEXT, .offset = offsetof(struct app, name),
+	 .fallback = "heed", .flags = OPTION_NONEMPTY,
+	 .help = "name of the application; emitted events have the source heed/NAME"},
+	{.name = "store", .kind = OPTION_TEXT, .offset = offsetof(struct app, store),
+	 .fallback = "sqlite:heed.db", .flags = OPTION_NONEMPTY,
+	 .help = "the durable place: sqlite:PATH (relative to this file), or memory: for trials"},
+	{.name = "models", .kind = OPTION_MAP, .offset = offsetof(struct app, models),
+	 .rows = model_options, .size = sizeof(struct model),
+	 .help = "named deployments of model providers"},
+	{.name = "connections", .kind = OPTION_MAP, .offset = offsetof(struct app, connections),
+	 .rows = connection_options, .size = sizeof(struct connection),
+	 .help = "databases that sql actions use"},
+	{.name = "sources", .kind = OPTION_CUSTOM, .bind = bind_sources,
+	 .names = mapping_type, .help = "what brings events in, by name; `type` names the kind"},
+	{.name = "reactions", .kind = OPTION_CUSTOM, .bind = bind_reactions,
+	 .names = mapping_type, .rows = reaction_options,
+	 .help = "on an event, ask a model, then act, by name"},
+	{.name = "limits", .kind = OPTION_RECORD, .offset = offsetof(struct app, limits),
+	 .rows = engine_limit_options, .help = "bounds of the engine"},
+	OPTION_ROWS_END,
+};
+
+static int
+check_models(struct app *app)
+{
+	struct model *models = app->models.items;
+	const struct conf_node *map = conf_get(app->root, "models");
+	struct heed_error error;
+	int worst = 0;
+	size_t i;
+
+	for (i = 0; i < app->models.n; i++) {
+		struct model *model = &models[i];
+		const struct conf_node *at = &map->keys[i];
+
+		if (model_check(model, &error) < 0)
+			worst = conf_problem(&app->problems, at, error.hint, "model \"%.*s\": %s",
+					     STR_ARG(model->name), error.text);
+		if (model->fallback.len > 0 && app_model(app, model->fallback) == NULL)
+			worst = conf_problem(&app->problems, at, "",
+					     "model \"%.*s\": its fallback \"%.*s\" is not there",
+					     STR_ARG(model->name), STR_ARG(model->fallback));
+	}
+	return worst;
+}
+
+/* Every model that is asked must be there. */
+static int
+check_asked(struct app *app)
+{
+	const struct conf_node *map = conf_get(app->root, "reactions");
+	const char *names[64];
+	int worst = 0;
+	size_t n = 0;
+	size_t i;
+
+	for (; n < 64 && n < app->models.n; n++)
+		names[n] = arena_cstr(&app->arena, ((struct model *)app->models.items)[n].name);
+	for (i = 0; i < app->n_definitions; i++) {
+		struct heed_str asked = reaction_model(app->definitions[i]);
+		const struct conf_node *reaction;
+		const struct conf_node *ask;
+		const char *near;
+		char hint[128];
+
+		if (asked.len == 0 || app_model(app, asked) != NULL)
+			continue;
+		reaction = conf_get(map, app->definitions[i]->name.data);
+		ask = reaction != NULL ? conf_get(reaction, "ask") : NULL;
+		near = error_nearest(asked, names, n);
+		(void)snprintf(hint, sizeof(hint),
+			       near != NULL ? "did you mean \"%s\"?" : "add it under models:%s",
+			       near != NULL ? near : "");
+		worst = conf_problem(&app->problems,
+				     ask != NULL ? conf_get(ask, "model") : NULL, hint,
+				     "there is no model \"%.*s\"", STR_ARG(asked));
+	}
+	return worst;
+}
+
+/* Expressions that only libjq understands are compiled here, all at once. */
+static int
+check_expressions(struct app *app)
+{
+	struct heed_error error;
+	struct expr *culprit = NULL;
+	int r = expr_set_check(app->exprs, &culprit, &error);
+
+	if (r == 0 || r == HEED_E_NOMEM)
+		return r;
+	if (culprit == NULL)
+		return conf_problem(&app->problems, app->root, error.hint, "%s", error.text);
+	return conf_problem(&app->problems, app->root, error.hint, "in the expression %.*s: %s",
+			    STR_ARG(expr_text(culprit)), error.text);
+}
+
+static int
+check_whole(struct app *app)
+{
+	int models = check_models(app);
+	int asked = check_asked(app);
+	int expressions = check_expressions(app);
+
+	return models < 0 ? models : asked < 0 ? asked : expressions;
+}
+
+int
+app_load_text(struct app *app, const char *path, struct heed_str text, struct heed_error *error)
+{
+	int r;
+	int whole;
+
+	memset(app, 0, sizeof(*app));
+	arena_init(&app->arena, 16 * 1024);
+	conf_problems_init(&app->problems, &app->arena);
+	app->path = arena_cstr(&app->arena, str_of(path));
+	app->exprs = expr_set_new();
+	if (app->exprs == NULL || app->path == NULL)
+		return error_nomem(error);
+	r = conf_parse(&app->arena, app->path, text, &app->problems, &app->root);
+	if (app->root == NULL)
+		return r < 0 ? r : HEED_E_CONFIG;
+	if (conf_expand(&app->arena, app->root, &app->problems) < 0)
+		r = HEED_E_CONFIG;
+	app->bind = (struct bind){.arena = &app->arena, .exprs = app->exprs,
+				  .problems = &app->problems, .root = app->root};
+	if (bind_record(&app->bind, app->root, app_options, app) < 0)
+		r = HEED_E_CONFIG;
+	whole = check_whole(app);
+	return r < 0 ? r : app->problems.n > 0 ? HEED_E_CONFIG : whole;
+}
+
+static int
+read_file(const char *path, struct heed_buf *buf, struct heed_error *error)
+{
+	FILE *file = fopen(path, "re");
+	size_t got = 1;
+
+	if (file == NULL) {
+		(void)error_set(error, HEED_E_IO, "cannot read %s: %s", path, strerror(errno));
+		error_hint(error, "give the path of your configuration: heed check FILE");
+		return HEED_E_IO;
+	}
+	while (got > 0 && buf_error(buf) == 0) {
+		char *to = buf_reserve(buf, 16384);
+
+		got = to != NULL ? fread(to, 1, 16384, file) : 0;
+		buf_commit(buf, got);
+	}
+	if (ferror(file) || buf_error(buf) != 0) {
+		(void)fclose(file);
+		return error_set(error, HEED_E_IO, "cannot read %s: %s", path,
+				 buf_error(buf) != 0 ? heed_code_text(buf_error(buf))
+						     : strerror(errno));
+	}
+	(void)fclose(file);
+	return 0;
+}
+
+int
+app_load(struct app *app, const char *path, struct heed_error *error)
+{
+	struct heed_buf buf;
+	int r;
+
+	memset(app, 0, sizeof(*app));
+	buf_init(&buf, FILE_MAX);
+	r = read_file(path, &buf, error);
+	if (r == 0)
+		r = app_load_text(app, path, buf_str(&buf), error);
+	buf_done(&buf);
+	return r;
+}
+
+void
+app_done(struct app *app)
+{
+	bind_free_owned(&app->bind);
+	expr_set_free(app->exprs);
+	arena_done(&app->arena);
+	memset(app, 0, sizeof(*app));
+}
+
+struct model *
+app_model(const struct app *app, struct heed_str name)
+{
+	struct model *models = app->models.items;
+	size_t i;
+
+	for (i = 0; i < app->models.n; i++)
+		if (str_eq(models[i].name, name))
+			return &models[i];
+	return NULL;
+}
+
+int
+app_revive(struct app *app, const char *kind, struct heed_str name, struct heed_str text,
+	   struct definition **ret_definition, struct heed_error *error)
+{
+	struct conf_problems *outer = app->bind.problems;
+	struct conf_problems problems;
+	struct conf_node key = {.kind = CONF_SCALAR, .file = "stored definition", .line = 1,
+				.column = 1, .text = name, .raw = name};
+	struct conf_node *root = NULL;
+	int r;
+
+	(void)kind;
+	conf_problems_init(&problems, &app->arena);
+	app->bind.problems = &problems;
+	r = conf_parse(&app->arena, "stored definition", text, &problems, &root);
+	if (r == 0)
+		r = conf_expand(&app->arena, root, &problems);
+	if (r == 0)
+		r = reaction_bind(&app->bind, &key, root, ret_definition);
+	app->bind.problems = outer;
+	if (r < 0)
+		return error_set(error, r, "the definition that the run started with: %.*s",
+				 problems.n > 0 ? (int)problems.items[0].text.len : 10,
+				 problems.n > 0 ? problems.items[0].text.data : "unreadable");
+	return 0;
+}
+
+void
+app_write_problems(const struct app *app, struct heed_buf *buf)
+{
+	size_t i;
+
+	for (i = 0; i < app->problems.n; i++) {
+		const struct conf_problem *problem = &app->problems.items[i];
+
+		buf_addf(buf, "%s:%d:%d: %.*s", problem->file != NULL ? problem->file : app->path,
+			 problem->line, problem->column, STR_ARG(problem->text));
+		if (problem->hint.len > 0)
+			buf_addf(buf, " (%.*s)", STR_ARG(problem->hint));
+		buf_addc(buf, '\n');
+	}
+}

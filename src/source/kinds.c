@@ -1,0 +1,9 @@
+/*
+ * kinds.c - the sources of this build: one word per file.
+ */
+#include "source/kinds.h"
+
+const struct source_kind *const source_kinds[] = {
+	&source_http,
+	NULL,
+};

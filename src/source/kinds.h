@@ -1,0 +1,11 @@
+/*
+ * kinds.h - the source kinds by name, for kinds.c.
+ */
+#ifndef HEED_SOURCE_KINDS_H
+#define HEED_SOURCE_KINDS_H
+
+#include "engine/source.h"
+
+extern const struct source_kind source_http;
+
+#endif
