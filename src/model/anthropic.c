@@ -152,11 +152,12 @@ read_usage(struct heed_json body, struct model_reply *reply)
 }
 
 /* Text blocks joined; a tool's input goes before them. */
-static struct heed_str
-content_text(const struct heed_json *content, struct arena *arena)
+static int
+content_text(const struct heed_json *content, struct arena *arena,
+             struct heed_str *ret_text)
 {
-	struct heed_str text = {NULL, 0};
 	struct heed_buf buf;
+	int r;
 
 	buf_init(&buf, 0);
 	for (uint32_t i = 0; i < content->len; i++) {
@@ -171,10 +172,10 @@ content_text(const struct heed_json *content, struct arena *arena)
 		if (str_is(json_get_text(block, "type"), "text"))
 			buf_add(&buf, json_get_text(block, "text"));
 	}
-	if (buf_error(&buf) == 0)
-		text = arena_str(arena, buf_str(&buf));
+	*ret_text = arena_str(arena, buf_str(&buf));
+	r = ret_text->data == NULL ? HEED_E_NOMEM : buf_error(&buf);
 	buf_done(&buf);
-	return text;
+	return r;
 }
 
 static void
@@ -220,8 +221,11 @@ decode(const struct model *model, const struct model_response *response,
 		reply->usage = usage;
 		return;
 	}
-	reply->text = content_text(content, arena);
-	read_stop(body, arena, reply);
+	if (content_text(content, arena, &reply->text) != 0)
+		reply_set(reply, MODEL_TRANSIENT, HEED_E_NOMEM, arena,
+		          "the answer did not fit into memory");
+	else
+		read_stop(body, arena, reply);
 }
 
 static int

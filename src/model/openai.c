@@ -139,40 +139,43 @@ encode(const struct model *model, const struct model_question *question,
 /* ---- back ------------------------------------------------------------------------- */
 
 /* Content as text: a string, or a list of parts. */
-static struct heed_str
-content_text(const struct heed_json *content, struct arena *arena)
+static int
+content_text(const struct heed_json *content, struct arena *arena,
+             struct heed_str *ret_text)
 {
-	struct heed_str text = {NULL, 0};
 	struct heed_buf buf;
+	int r;
 
-	if (content == NULL || content->kind == HEED_STRING)
-		return content == NULL ? text : json_text(*content);
-	if (content->kind != HEED_ARRAY)
-		return text;
+	if (content == NULL || content->kind != HEED_ARRAY) {
+		*ret_text = content != NULL ? json_text(*content)
+		                            : (struct heed_str){NULL, 0};
+		return 0;
+	}
 	buf_init(&buf, 0);
 	for (uint32_t i = 0; i < content->len; i++)
-		if (json_get(content->items[i], "text") != NULL)
-			buf_add(&buf, json_get_text(content->items[i], "text"));
-	text = arena_str(arena, buf_str(&buf));
+		buf_add(&buf, json_get_text(content->items[i], "text"));
+	*ret_text = arena_str(arena, buf_str(&buf));
+	r = ret_text->data == NULL ? HEED_E_NOMEM : buf_error(&buf);
 	buf_done(&buf);
-	return text;
+	return r;
 }
 
 /* The arguments of a tool call, for servers that answer a schema that way. */
-static struct heed_str
-tool_text(struct heed_json message, struct arena *arena)
+static int
+tool_text(struct heed_json message, struct arena *arena, struct heed_str *ret_text)
 {
 	const struct heed_json *calls = json_get(message, "tool_calls");
 	const struct heed_json *arguments;
 
 	if (calls == NULL || calls->kind != HEED_ARRAY || calls->len == 0)
-		return (struct heed_str){NULL, 0};
+		return 0;
 	arguments = json_path(calls->items[0], "function", "arguments", NULL);
 	if (arguments == NULL)
-		return (struct heed_str){NULL, 0};
+		return 0;
 	if (arguments->kind == HEED_STRING)
-		return json_text(*arguments);
-	return json_text_of(arena, *arguments);
+		return *ret_text = json_text(*arguments), 0;
+	*ret_text = json_text_of(arena, *arguments);
+	return ret_text->data == NULL ? HEED_E_NOMEM : 0;
 }
 
 static int64_t
@@ -216,6 +219,7 @@ read_choice(struct heed_json choice, struct arena *arena, struct model_reply *re
 	const struct heed_json *message = json_get(choice, "message");
 	struct heed_str finish = json_get_text(choice, "finish_reason");
 	struct heed_str refusal;
+	int r;
 
 	if (message == NULL || message->kind != HEED_OBJECT) {
 		reply_set(reply, MODEL_TRANSIENT, HEED_E_TRANSIENT, arena,
@@ -223,11 +227,14 @@ read_choice(struct heed_json choice, struct arena *arena, struct model_reply *re
 		reply->suspect = true;
 		return;
 	}
-	reply->text = content_text(json_get(*message, "content"), arena);
-	if (reply->text.len == 0)
-		reply->text = tool_text(*message, arena);
+	r = content_text(json_get(*message, "content"), arena, &reply->text);
+	if (r == 0 && reply->text.len == 0)
+		r = tool_text(*message, arena, &reply->text);
 	refusal = json_get_text(*message, "refusal");
-	if (refusal.len > 0)
+	if (r != 0)
+		reply_set(reply, MODEL_TRANSIENT, r, arena,
+		          "the answer did not fit into memory");
+	else if (refusal.len > 0)
 		reply_set(reply, MODEL_REFUSAL, HEED_E_REFUSED, arena,
 		          "the model refused: %.*s",
 		          STR_ARG(str_head_utf8(refusal, 500)));

@@ -117,6 +117,27 @@ convert_ref(struct strict *strict, struct heed_json schema, struct heed_json *re
 	return json_build_end(&build, ret_form);
 }
 
+/* Is every required name a property? */
+static bool
+required_known(const struct heed_json *required, const struct heed_json *properties)
+{
+	for (uint32_t i = 0; required != NULL && i < required->len; i++)
+		if (properties == NULL ||
+		    json_find(*properties, json_text(required->items[i])) == NULL)
+			return false;
+	return true;
+}
+
+static int
+convert_property(struct strict *strict, struct heed_json schema, bool needed,
+                 struct heed_json *ret_form)
+{
+	HEED_TRY(convert(strict, schema, false, ret_form));
+	if (needed || strict->rules->optional)
+		return 0;
+	return strict_nullable(strict->arena, *ret_form, ret_form);
+}
+
 static int
 convert_object(struct strict *strict, struct heed_json schema, struct json_build *build)
 {
@@ -126,28 +147,22 @@ convert_object(struct strict *strict, struct heed_json schema, struct json_build
 	uint32_t n = properties != NULL && properties->kind == HEED_OBJECT
 	                     ? properties->len
 	                     : 0;
-	struct heed_json forms, names;
+	struct heed_json form, forms, names;
 	struct json_build forms_build, names_build;
 
-	if ((more != NULL && !is_false(more)) || (properties == NULL && more == NULL))
+	if (more != NULL ? !is_false(more) : properties == NULL)
 		return HEED_E_UNSUPPORTED;
-	for (uint32_t i = 0; required != NULL && i < required->len; i++)
-		if (properties == NULL ||
-		    json_find(*properties, json_text(required->items[i])) == NULL)
-			return HEED_E_UNSUPPORTED;
 	strict->n_properties += (int)n;
-	if (strict->n_properties > strict->rules->properties_max)
+	if (!required_known(required, properties) ||
+	    strict->n_properties > strict->rules->properties_max)
 		return HEED_E_UNSUPPORTED;
 	json_object(&forms_build, strict->arena);
 	json_array(&names_build, strict->arena);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct heed_member *member = &properties->members[i];
 		bool needed = strict_list_has(required, member->name);
-		struct heed_json form;
 
-		HEED_TRY(convert(strict, member->value, false, &form));
-		if (!needed && !strict->rules->optional)
-			HEED_TRY(strict_nullable(strict->arena, form, &form));
+		HEED_TRY(convert_property(strict, member->value, needed, &form));
 		json_set(&forms_build, member->name, form);
 		if (needed || !strict->rules->optional)
 			json_push(&names_build, json_str(member->name));
@@ -227,77 +242,110 @@ infer_type(struct strict *strict, struct heed_json schema, const struct heed_jso
 }
 
 static int
+convert_items(struct strict *strict, struct heed_json schema, struct json_build *build)
+{
+	const struct heed_json *items = json_get(schema, "items");
+	struct heed_json form;
+
+	if (items == NULL)
+		return HEED_E_UNSUPPORTED;
+	HEED_TRY(convert(strict, *items, false, &form));
+	json_set_cstr(build, "items", form);
+	return 0;
+}
+
+/* A constant or an enum, always with its type. */
+static int
+convert_values(struct strict *strict, struct heed_json schema, struct heed_json values,
+               struct json_build *build)
+{
+	struct heed_json type;
+
+	HEED_TRY(type_of_values(strict, &values, &type));
+	HEED_TRY(infer_type(strict, schema, &values, &type));
+	json_set_cstr(build, "type", type);
+	json_set_cstr(build, "enum", values);
+	return 0;
+}
+
+static int
 convert_plain(struct strict *strict, struct heed_json schema, struct json_build *build)
 {
 	const struct heed_json *constant = json_get(schema, "const");
 	const struct heed_json *values = json_get(schema, "enum");
-	struct heed_json type, typed, one;
+	struct heed_json type, typed;
 	struct json_build list;
 
 	if (constant != NULL) {
 		json_array(&list, strict->arena);
 		json_push(&list, *constant);
-		HEED_TRY(json_build_end(&list, &one));
-		values = &one;
+		HEED_TRY(json_build_end(&list, &typed));
+		values = &typed;
 	}
 	if (values != NULL)
-		HEED_TRY(type_of_values(strict, values, &type));
-	HEED_TRY(infer_type(strict, schema, values, &type));
+		return convert_values(strict, schema, *values, build);
+	HEED_TRY(infer_type(strict, schema, NULL, &type));
 	json_set_cstr(build, "type", type);
-	if (values != NULL) {
-		json_set_cstr(build, "enum", *values);
-		return 0;
-	}
 	json_object(&list, strict->arena);
 	json_set_cstr(&list, "type", type);
 	HEED_TRY(json_build_end(&list, &typed));
 	if (strict_type_has(typed, "object"))
 		HEED_TRY(convert_object(strict, schema, build));
-	if (strict_type_has(typed, "array")) {
-		const struct heed_json *items = json_get(schema, "items");
-		struct heed_json form;
-
-		if (items == NULL)
-			return HEED_E_UNSUPPORTED;
-		HEED_TRY(convert(strict, *items, false, &form));
-		json_set_cstr(build, "items", form);
-	}
+	if (strict_type_has(typed, "array"))
+		HEED_TRY(convert_items(strict, schema, build));
 	return 0;
 }
 
-/* A choice: the branches, each with the common `type` where it has none. */
+/* Does nothing stand beside the choice that would have to hold, too? */
+static bool
+is_alone(struct heed_json schema)
+{
+	static const char *const fine[] = {"type", "anyOf", "oneOf", "$defs",
+	                                   "description"};
+
+	for (uint32_t i = 0; i < schema.len; i++) {
+		struct heed_str name = schema.members[i].name;
+		bool known = strict_fate(name) != FATE_SHAPE;
+
+		for (size_t k = 0; !known && k < sizeof(fine) / sizeof(fine[0]); k++)
+			known = str_is(name, fine[k]);
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
+/* The branch with the choice's own `type` where it has none. */
+static int
+type_branch(struct arena *arena, const struct heed_json *type, struct heed_json branch,
+            struct heed_json *ret_branch)
+{
+	struct json_build build;
+
+	if (type == NULL || branch.kind != HEED_OBJECT ||
+	    json_get(branch, "type") != NULL || json_get(branch, "$ref") != NULL)
+		return *ret_branch = branch, 0;
+	json_object(&build, arena);
+	json_set_cstr(&build, "type", *type);
+	for (uint32_t i = 0; i < branch.len; i++)
+		json_set(&build, branch.members[i].name, branch.members[i].value);
+	return json_build_end(&build, ret_branch);
+}
+
 static int
 convert_choice(struct strict *strict, struct heed_json schema,
                const struct heed_json *branches, struct json_build *build)
 {
 	const struct heed_json *type = json_get(schema, "type");
-	struct heed_json forms, form, branch;
-	struct json_build list, typed;
+	struct heed_json forms, form;
+	struct json_build list;
 
-	if (branches->kind != HEED_ARRAY || branches->len == 0)
+	if (branches->kind != HEED_ARRAY || branches->len == 0 || !is_alone(schema))
 		return HEED_E_UNSUPPORTED;
-	for (uint32_t i = 0; i < schema.len; i++) {
-		struct heed_str name = schema.members[i].name;
-
-		if (strict_fate(name) == FATE_SHAPE && !str_is(name, "type") &&
-		    !str_is(name, "anyOf") && !str_is(name, "oneOf") &&
-		    !str_is(name, "$defs") && !str_is(name, "description"))
-			return HEED_E_UNSUPPORTED;
-	}
 	json_array(&list, strict->arena);
 	for (uint32_t i = 0; i < branches->len; i++) {
-		branch = branches->items[i];
-		if (type != NULL && branch.kind == HEED_OBJECT &&
-		    json_get(branch, "type") == NULL &&
-		    json_get(branch, "$ref") == NULL) {
-			json_object(&typed, strict->arena);
-			json_set_cstr(&typed, "type", *type);
-			for (uint32_t k = 0; k < branch.len; k++)
-				json_set(&typed, branch.members[k].name,
-				         branch.members[k].value);
-			HEED_TRY(json_build_end(&typed, &branch));
-		}
-		HEED_TRY(convert(strict, branch, false, &form));
+		HEED_TRY(type_branch(strict->arena, type, branches->items[i], &form));
+		HEED_TRY(convert(strict, form, false, &form));
 		json_push(&list, form);
 	}
 	HEED_TRY(json_build_end(&list, &forms));

@@ -89,62 +89,60 @@ strict_type_has(struct heed_json form, const char *name)
 	return strict_list_has(type, str_of(name));
 }
 
-static struct heed_json
-make_list(struct arena *arena, struct heed_json a, struct heed_json b)
+/* The items of a list (or a value that is none) and one more. */
+static int
+append(struct arena *arena, struct heed_json list, struct heed_json more,
+       struct heed_json *ret_list)
 {
-	struct heed_json list = json_null();
 	struct json_build build;
 
 	json_array(&build, arena);
-	json_push(&build, a);
-	json_push(&build, b);
-	/* Without memory the null is noticed as a form without a type by the caller's
-	 * end. */
-	(void)json_build_end(&build, &list);
-	return list;
+	if (list.kind != HEED_ARRAY)
+		json_push(&build, list);
+	for (uint32_t i = 0; list.kind == HEED_ARRAY && i < list.len; i++)
+		json_push(&build, list.items[i]);
+	json_push(&build, more);
+	return json_build_end(&build, ret_list);
 }
 
-/* `form` or null. */
+/* {anyOf: [form, {type: null}]} */
+static int
+any_or_null(struct arena *arena, struct heed_json form, struct heed_json *ret_form)
+{
+	struct heed_json none, list;
+	struct json_build build;
+
+	json_object(&build, arena);
+	json_set_cstr(&build, "type", json_cstr("null"));
+	HEED_TRY(json_build_end(&build, &none));
+	json_array(&build, arena);
+	json_push(&build, form);
+	json_push(&build, none);
+	HEED_TRY(json_build_end(&build, &list));
+	json_object(&build, arena);
+	json_set_cstr(&build, "anyOf", list);
+	return json_build_end(&build, ret_form);
+}
+
 int
 strict_nullable(struct arena *arena, struct heed_json form, struct heed_json *ret_form)
 {
 	const struct heed_json *type = json_get(form, "type");
 	const struct heed_json *values = json_get(form, "enum");
-	struct heed_json null_type = json_null(), list;
+	struct heed_json list;
 	struct json_build build;
 
 	if (strict_type_has(form, "null"))
 		return *ret_form = form, 0;
+	if (type == NULL)
+		return any_or_null(arena, form, ret_form);
 	json_object(&build, arena);
-	if (type == NULL) {
-		json_set_cstr(&build, "type", json_cstr("null"));
-		HEED_TRY(json_build_end(&build, &null_type));
-		json_object(&build, arena);
-		json_set_cstr(&build, "anyOf", make_list(arena, form, null_type));
-		return json_build_end(&build, ret_form);
-	}
 	for (uint32_t i = 0; i < form.len; i++)
 		json_set(&build, form.members[i].name, form.members[i].value);
-	if (type->kind == HEED_STRING) {
-		list = make_list(arena, *type, json_cstr("null"));
-	} else {
-		struct json_build types;
-
-		json_array(&types, arena);
-		for (uint32_t i = 0; i < type->len; i++)
-			json_push(&types, type->items[i]);
-		json_push(&types, json_cstr("null"));
-		HEED_TRY(json_build_end(&types, &list));
-	}
+	HEED_TRY(append(arena, *type, json_cstr("null"), &list));
 	json_set_cstr(&build, "type", list);
 	if (values != NULL) {
-		struct json_build all;
-
-		json_array(&all, arena);
-		for (uint32_t i = 0; i < values->len; i++)
-			json_push(&all, values->items[i]);
-		json_push(&all, json_null());
-		HEED_TRY(json_build_end(&all, &list));
+		HEED_TRY(append(arena, *values, json_null(), &list));
 		json_set_cstr(&build, "enum", list);
 	}
 	return json_build_end(&build, ret_form);
@@ -169,6 +167,35 @@ strict_join(struct arena *arena, struct heed_json a, struct heed_json b,
 	return json_build_end(&build, ret_all);
 }
 
+static int
+join_lists(struct arena *arena, struct heed_json a, struct heed_json b,
+           struct heed_json *ret_all)
+{
+	struct json_build build;
+
+	json_array(&build, arena);
+	for (uint32_t i = 0; i < a.len; i++)
+		json_push(&build, a.items[i]);
+	for (uint32_t i = 0; i < b.len; i++)
+		json_push(&build, b.items[i]);
+	return json_build_end(&build, ret_all);
+}
+
+/* One keyword that both have. */
+static int
+merge_keyword(struct arena *arena, struct heed_str name, struct heed_json a,
+              struct heed_json b, struct heed_json *ret_all)
+{
+	if (str_is(name, "properties") && a.kind == HEED_OBJECT && b.kind == HEED_OBJECT)
+		return strict_join(arena, a, b, ret_all);
+	if (str_is(name, "required") && a.kind == HEED_ARRAY && b.kind == HEED_ARRAY)
+		return join_lists(arena, a, b, ret_all);
+	if (!str_is(name, "description") && !json_equal(a, b))
+		return HEED_E_UNSUPPORTED;
+	*ret_all = a;
+	return 0;
+}
+
 /* `into` and `part` in one: properties and required side by side, all else equal or
  * alone. */
 static int
@@ -177,7 +204,9 @@ merge_part(struct arena *arena, struct heed_json into, struct heed_json part,
 {
 	struct json_build build;
 
-	if (part.kind != HEED_OBJECT || json_get(part, "$ref") != NULL)
+	/* additionalProperties in a part would close only that part. */
+	if (part.kind != HEED_OBJECT || json_get(part, "$ref") != NULL ||
+	    json_get(part, "additionalProperties") != NULL)
 		return HEED_E_UNSUPPORTED;
 	json_object(&build, arena);
 	for (uint32_t i = 0; i < into.len; i++)
@@ -185,27 +214,12 @@ merge_part(struct arena *arena, struct heed_json into, struct heed_json part,
 	for (uint32_t i = 0; i < part.len; i++) {
 		const struct heed_member *member = &part.members[i];
 		const struct heed_json *have = json_find(into, member->name);
-		struct heed_json joined = member->value;
+		struct heed_json value = member->value;
 
-		if (have != NULL && str_is(member->name, "description"))
-			continue;
-		if (have != NULL && str_is(member->name, "properties")) {
-			HEED_TRY(strict_join(arena, *have, member->value, &joined));
-		} else if (have != NULL && str_is(member->name, "required")) {
-			struct json_build list;
-
-			json_array(&list, arena);
-			for (uint32_t k = 0; k < have->len; k++)
-				json_push(&list, have->items[k]);
-			for (uint32_t k = 0; k < joined.len; k++)
-				json_push(&list, joined.items[k]);
-			HEED_TRY(json_build_end(&list, &joined));
-		} else if (have != NULL && !json_equal(*have, joined)) {
-			return HEED_E_UNSUPPORTED;
-		} else if (str_is(member->name, "additionalProperties")) {
-			return HEED_E_UNSUPPORTED; /* it would close only a part */
-		}
-		json_set(&build, member->name, joined);
+		if (have != NULL)
+			HEED_TRY(
+				merge_keyword(arena, member->name, *have, value, &value));
+		json_set(&build, member->name, value);
 	}
 	return json_build_end(&build, ret_all);
 }

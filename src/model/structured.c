@@ -352,7 +352,7 @@ skip_thoughts(struct heed_str text)
 static struct heed_str
 skip_fence(struct heed_str text)
 {
-	struct heed_str inside = text;
+	struct heed_str inside;
 
 	if (!str_starts(text, "```"))
 		return text;

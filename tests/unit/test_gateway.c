@@ -37,6 +37,8 @@ http_start(struct http_client *client, const struct http_request *request,
 	(void)client;
 	(void)error;
 	assert_true(request->body.len > 0 && request->url.len > 0);
+	if (call == NULL)
+		return HEED_E_NOMEM;
 	*call = (struct http_call){done, arg, calls};
 	calls = call;
 	n_started++;
@@ -452,6 +454,38 @@ test_circle(void **state)
 	clear_stage(2);
 }
 
+/* Without memory nothing is admitted, or everything works; nothing is left behind. */
+static void
+test_no_memory(void **state)
+{
+	bool passed = false;
+
+	(void)state;
+	set_stage();
+	models[0].coalesce = true;
+	models[0].cache_ms = 1;
+	use_models(1);
+	for (long n = 0; n < 100 && !passed; n++) {
+		struct asker asker;
+		int r;
+
+		mem_fail_after(n, 1);
+		r = admit(&asker, "a");
+		if (r == 0)
+			call(&asker);
+		mem_fail_after(-1, 0);
+		assert_true(r == 0 || r == HEED_E_NOMEM);
+		if (calls != NULL)
+			answer(200, GOOD, NULL);
+		loop_turn(loop);
+		assert_int_equal(asker.replies, r == 0);
+		passed = r == 0 && asker.reply.code == 0;
+		pass_time(10);
+	}
+	assert_true(passed);
+	clear_stage(1);
+}
+
 int
 main(void)
 {
@@ -465,6 +499,7 @@ main(void)
 		cmocka_unit_test(test_slow_down),
 		cmocka_unit_test(test_outage),
 		cmocka_unit_test(test_circle),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

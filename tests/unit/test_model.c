@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "model/codec.h"
 
 #define PROVIDER_OPENAI 0
@@ -378,6 +379,40 @@ test_records(void **state)
 	assert_int_equal(model_reply_read(json("[]"), &back), HEED_E_INVALID);
 }
 
+/* Whatever allocation fails: a clean failure, or the whole answer. */
+static void
+test_no_memory(void **state)
+{
+	static const char body[] = CHOICE("stop", "{\"content\":[{\"text\":\"{}\"}]}");
+	struct model model = make_model(PROVIDER_OPENAI);
+	struct model_question question = make_question(SEGMENT);
+	struct model_response response = {.status = 200,
+	                                  .body = {body, sizeof(body) - 1}};
+	bool encoded = false, decoded = false;
+
+	(void)state;
+	for (long n = 0; n < 1000 && !(encoded && decoded); n++) {
+		struct model_request request = {.n_headers = 0};
+		struct model_reply reply = {0};
+		struct heed_error error = {0};
+		struct arena small;
+		int r;
+
+		arena_init(&small, 64);
+		mem_fail_after(n, 1);
+		r = model_openai.encode(&model, &question, &small, &request, &error);
+		mem_fail_after(n, 1);
+		model_openai.decode(&model, &response, &small, &reply);
+		mem_fail_after(-1, 0);
+		assert_true(r == 0 || r == HEED_E_NOMEM);
+		assert_true(reply.code != 0 || str_is(reply.text, "{}"));
+		encoded = r == 0;
+		decoded = reply.code == 0;
+		arena_done(&small);
+	}
+	assert_true(encoded && decoded);
+}
+
 /* ---- prices ----------------------------------------------------------------------- */
 
 static void
@@ -430,6 +465,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_compatible_servers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_records, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prices, setup, teardown),
 	};
 
