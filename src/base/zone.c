@@ -19,6 +19,8 @@
 /* RFC 8536: offsets should be above -25 and below 26 hours; others are damage. */
 #define OFFSET_MIN (-25 * 3600 + 1)
 #define OFFSET_MAX (26 * 3600 - 1)
+/* Some files begin at the Big Bang, -2^59; beyond twice that, sums might overflow. */
+#define CHANGE_MAX ((int64_t)1 << 60)
 
 struct zone {
 	struct heed_str name;
@@ -107,9 +109,12 @@ read_changes(struct zone *zone, const struct header *header, const char *block)
 
 	HEED_TRY(read_offset(types, header->n_types, 0, &zone->first));
 	for (i = 0; i < header->n_times; i++) {
-		zone->changes[i] = (int64_t)read_big(block + i * 8, 8);
-		if (i > 0 && zone->changes[i] <= zone->changes[i - 1])
+		int64_t change = (int64_t)read_big(block + i * 8, 8);
+
+		if (change < -CHANGE_MAX || change > CHANGE_MAX ||
+		    (i > 0 && change <= zone->changes[i - 1]))
 			return HEED_E_CORRUPT;
+		zone->changes[i] = change;
 		HEED_TRY(read_offset(types, header->n_types, (unsigned char)kinds[i],
 		                     &zone->offsets[i]));
 	}
