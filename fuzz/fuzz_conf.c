@@ -22,6 +22,7 @@ struct target {
 	struct expr *expr;
 	struct template *template;
 	struct shape *shape;
+	struct schema *schema;
 	struct heed_json value;
 	struct option_texts texts;
 	struct option_pairs headers;
@@ -50,6 +51,7 @@ static const struct option rows[] = {
 	{.name = "f", .kind = OPTION_DURATION, AT(number)},
 	{.name = "g", .kind = OPTION_MONEY, AT(number)},
 	{.name = "h", .kind = OPTION_VALUE, AT(value)},
+	{.name = "o", .kind = OPTION_SCHEMA, AT(schema)},
 	{.name = "i", .kind = OPTION_TEXTS, AT(texts)},
 	{.name = "j", .kind = OPTION_HEADERS, AT(headers)},
 	{.name = "k", .kind = OPTION_EXPR, AT(expr)},

@@ -46,7 +46,7 @@ write_bounds(struct heed_buf *buf, const struct option *row)
 
 /* A number, a truth value or a choice; or ${...}. */
 static void
-write_plain(struct heed_buf *buf, const struct option *row)
+write_plain(struct heed_buf *buf, const struct option *row, int depth)
 {
 	buf_adds(buf, ",\"anyOf\":[{");
 	switch (row->kind) {
@@ -70,7 +70,7 @@ write_plain(struct heed_buf *buf, const struct option *row)
 }
 
 static void
-write_quantity(struct heed_buf *buf, const struct option *row)
+write_quantity(struct heed_buf *buf, const struct option *row, int depth)
 {
 	if (row->kind == OPTION_DURATION) {
 		buf_adds(buf,
@@ -88,7 +88,7 @@ write_quantity(struct heed_buf *buf, const struct option *row)
 }
 
 static void
-write_text(struct heed_buf *buf, const struct option *row)
+write_text(struct heed_buf *buf, const struct option *row, int depth)
 {
 	buf_adds(buf, ",\"type\":\"string\"");
 	if (row->flags & OPTION_NONEMPTY)
@@ -96,7 +96,7 @@ write_text(struct heed_buf *buf, const struct option *row)
 }
 
 static void
-write_texts(struct heed_buf *buf, const struct option *row)
+write_texts(struct heed_buf *buf, const struct option *row, int depth)
 {
 	const char *least = row->flags & OPTION_NONEMPTY ? ",\"minLength\":1" : "";
 
@@ -164,52 +164,46 @@ write_custom(struct heed_buf *buf, const struct option *row, int depth)
 }
 
 static void
-write_kind(struct heed_buf *buf, const struct option *row, int depth)
+write_expr(struct heed_buf *buf, const struct option *row, int depth)
 {
-	switch (row->kind) {
-	case OPTION_TEXT:
-	case OPTION_SECRET:
-	case OPTION_TEMPLATE:
-		write_text(buf, row);
-		break;
-	case OPTION_DURATION:
-	case OPTION_SIZE:
-		write_quantity(buf, row);
-		break;
-	case OPTION_EXPR:
-		buf_adds(buf, ",\"type\":[\"string\",\"number\",\"boolean\"]");
-		break;
-	case OPTION_SCHEMA:
-		buf_adds(buf, ",\"type\":[\"object\",\"boolean\"]");
-		break;
-	case OPTION_TEXTS:
-		write_texts(buf, row);
-		break;
-	case OPTION_HEADERS:
-		buf_adds(buf, ",\"type\":\"object\",\"additionalProperties\":"
-		              "{\"type\":\"string\"}");
-		break;
-	case OPTION_RECORD:
-		buf_adds(buf, ",\"allOf\":[");
-		write_part(buf, row, depth);
-		buf_addc(buf, ']');
-		break;
-	case OPTION_LIST:
-	case OPTION_MAP:
-		write_elements(buf, row, depth);
-		break;
-	case OPTION_CUSTOM:
-		write_custom(buf, row, depth);
-		break;
-	case OPTION_VALUE:
-	case OPTION_SHAPE:
-	case OPTION_END:
-		break;
-	default:
-		write_plain(buf, row);
-		break;
-	}
+	buf_adds(buf, ",\"type\":[\"string\",\"number\",\"boolean\"]");
 }
+
+static void
+write_schema(struct heed_buf *buf, const struct option *row, int depth)
+{
+	buf_adds(buf, ",\"type\":[\"object\",\"boolean\"]");
+}
+
+static void
+write_headers(struct heed_buf *buf, const struct option *row, int depth)
+{
+	buf_adds(buf,
+	         ",\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}");
+}
+
+static void
+write_nested(struct heed_buf *buf, const struct option *row, int depth)
+{
+	buf_adds(buf, ",\"allOf\":[");
+	write_part(buf, row, depth);
+	buf_addc(buf, ']');
+}
+
+/* By kind; NULL for what takes any value. */
+static void (*const writers[])(struct heed_buf *buf, const struct option *row,
+                               int depth) = {
+	[OPTION_TEXT] = write_text,     [OPTION_SECRET] = write_text,
+	[OPTION_BOOL] = write_plain,    [OPTION_INT] = write_plain,
+	[OPTION_REAL] = write_plain,    [OPTION_DURATION] = write_quantity,
+	[OPTION_SIZE] = write_quantity, [OPTION_MONEY] = write_plain,
+	[OPTION_ENUM] = write_plain,    [OPTION_EXPR] = write_expr,
+	[OPTION_TEMPLATE] = write_text, [OPTION_VALUE] = NULL,
+	[OPTION_SCHEMA] = write_schema, [OPTION_SHAPE] = NULL,
+	[OPTION_TEXTS] = write_texts,   [OPTION_HEADERS] = write_headers,
+	[OPTION_RECORD] = write_nested, [OPTION_LIST] = write_elements,
+	[OPTION_MAP] = write_elements,  [OPTION_CUSTOM] = write_custom,
+};
 
 static void
 write_default(struct heed_buf *buf, const struct option *row)
@@ -237,7 +231,8 @@ write_row(struct heed_buf *buf, const struct option *row, int depth)
 	buf_adds(buf, "{\"description\":");
 	json_write_string(buf, str_of(row->help != NULL ? row->help : ""));
 	write_default(buf, row);
-	write_kind(buf, row, depth);
+	if (writers[row->kind] != NULL)
+		writers[row->kind](buf, row, depth);
 	buf_addc(buf, '}');
 }
 
