@@ -61,7 +61,7 @@ write_run(struct run *run, struct store_tx *tx)
 		.name = definition->name,
 		.definition = definition->hash,
 		.key = run->key,
-		.state = run->state,
+		.state = run->state == RUN_NEW ? RUN_READY : run->state,
 		.due_us = run->due_us,
 		.created_us = run->created_us,
 		.updated_us = loop_wall_us(run->engine->loop),

@@ -228,10 +228,10 @@ handle(void *arg, struct MHD_Connection *connection, const char *url, const char
 	if (!exchange->handled) {
 		if (fill(exchange, url, method) < 0)
 			return MHD_NO;
-		if (announces_too_much(exchange)) {
+		/* The body is read to its end all the same: a sender that is cut off while it
+		 * writes would not see the answer. */
+		if (announces_too_much(exchange))
 			refuse_too_large(exchange);
-			return reply(exchange);
-		}
 		return MHD_YES;
 	}
 	if (*size > 0) {

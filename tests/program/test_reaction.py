@@ -1,0 +1,218 @@
+"""The first pattern against the real binary: an event over HTTP, a model, an effect, and SIGKILL."""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+HEED = os.environ.get("HEED", str(Path(__file__).parents[2] / "build/src/cli/heed"))
+
+CONFIG = """
+heed: 1
+name: shop
+store: sqlite:shop.db
+models:
+  quick:
+    provider: rules
+    rules: '{segment: (if .event.data.employees > 100 then "enterprise" else "smb" end)}'
+sources:
+  web: {type: http, listen: "127.0.0.1:0"}
+reactions:
+  enrich:
+    on: customer_created
+    when: .event.data.email != null
+    ask:
+      model: quick
+      prompt: "Analyze {{ .event.data }}"
+      answer:
+        type: object
+        required: [segment]
+        properties: {segment: {enum: [enterprise, smb]}}
+    then:
+      - emit: {type: customer_enriched, data: "{id: .event.data.id, segment: .answer.segment}"}
+  tell:
+    on: customer_enriched
+    then:
+      - log: {message: "enriched {{ .event.data.id }}"}
+  again:
+    on: echo
+    then:
+      - emit: {type: echo, data: .event.data}
+"""
+
+
+class Heed:
+    """One process on one folder; start it as often as you like."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.config = folder / "heed.yaml"
+        self.config.write_text(CONFIG)
+        self.process = None
+        self.port = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [HEED, "run", str(self.config)], stderr=subprocess.PIPE, text=True
+        )
+        for line in self.process.stderr:
+            if "http on port" in line:
+                self.port = int(line.split()[-1])
+            if " running " in line:
+                break
+        else:
+            raise AssertionError(f"heed ended with {self.process.wait()}")
+        self.reader = None
+        return self
+
+    def post(self, *events):
+        body = json.dumps(list(events)).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/",
+            data=body,
+            headers={"Content-Type": "application/cloudevents-batch+json"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return reply.status, json.load(reply)
+
+    def rows(self, sql):
+        db = sqlite3.connect(f"file:{self.folder}/shop.db?mode=ro", uri=True)
+        try:
+            return db.execute(sql).fetchall()
+        finally:
+            db.close()
+
+    def until(self, sql, wanted):
+        """Look until the query gives what is wanted."""
+        end = time.monotonic() + 30
+        while (rows := self.rows(sql)) != wanted:
+            assert time.monotonic() < end, rows
+            time.sleep(0.01)
+
+    def stop(self, signum=signal.SIGTERM):
+        if self.process is None:
+            return None
+        self.process.send_signal(signum)
+        self.process.stderr.read()
+        code = self.process.wait(timeout=60)
+        self.process = None
+        return code
+
+
+@pytest.fixture
+def heed(tmp_path):
+    program = Heed(tmp_path)
+    yield program
+    if program.process is not None:
+        program.stop(signal.SIGKILL)
+
+
+def event(n, type="customer_created", **data):
+    data = {"id": n, "email": "a@example.com", "employees": 500, **data}
+    return {"specversion": "1.0", "id": str(n), "source": "/crm", "type": type, "data": data}
+
+
+def test_event_to_follow_up(heed):
+    heed.start()
+    assert heed.post(event(1), event(2, employees=3), event(3, email=None)) == (
+        202,
+        {"accepted": 3, "duplicates": 0},
+    )
+    assert heed.post(event(1)) == (202, {"accepted": 0, "duplicates": 1})
+    heed.until("select name, count(*) from runs where state = 5 group by name order by name",
+               [("enrich", 2), ("tell", 2)])
+    bodies = [json.loads(b) for (b,) in
+              heed.rows("select body from events where type = 'customer_enriched' order by seq")]
+    assert sorted(b["data"]["segment"] for b in bodies) == ["enterprise", "smb"]
+    assert heed.stop() == 0
+
+
+def test_a_loop_is_stopped(heed):
+    heed.start()
+    heed.post(event(1, type="echo"))
+    heed.until("select count(*), class from runs where state = 6 group by class", [(1, "loop")])
+
+
+def test_whole_numbers_stay_exact(heed):
+    heed.start()
+    heed.post(event(9007199254740993, type="echo"))
+    heed.until("select count(*) from runs where state = 6", [(1,)])
+    ids = {json.loads(b)["data"]["id"] for (b,) in heed.rows("select body from events")}
+    assert ids == {9007199254740993}
+
+
+@pytest.mark.parametrize(
+    "type, body, status",
+    [
+        ("application/cloudevents+json", b'{"specversion":"1.0"', 400),
+        ("application/cloudevents+json", b"[]", 400),
+        ("application/cloudevents+json", b'{"specversion":"1.0","id":"","source":"x","type":"y"}', 400),
+        ("application/cloudevents+json", b'{"id":"\xff"}', 400),
+        ("application/cloudevents+json", b"[" * 100000, 400),
+        ("application/cloudevents-batch+json", b"{}", 400),
+        ("text/plain", b"hello", 415),
+        ("application/cloudevents+json", b" " * (1 << 21), 413),
+    ],
+    ids=["cut", "list", "empty-id", "not-utf8", "deep", "no-batch", "no-event", "large"],
+)
+def test_bad_bodies(heed, type, body, status):
+    heed.start()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{heed.port}/", data=body, headers={"Content-Type": type}
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=20)
+    assert caught.value.code == status
+    assert json.load(caught.value)["detail"]
+    assert heed.stop() == 0
+    assert heed.rows("select count(*) from events") == [(0,)]
+
+
+def test_a_second_process_is_refused(heed):
+    heed.start()
+    second = subprocess.run([HEED, "run", str(heed.config)], capture_output=True, text=True)
+    assert second.returncode == 75
+    assert str(heed.process.pid) in second.stderr
+
+
+def test_check_says_where(tmp_path):
+    path = tmp_path / "heed.yaml"
+    path.write_text(CONFIG.replace("model: quick", "modell: quick").replace("on: echo", "onn: echo"))
+    result = subprocess.run([HEED, "check", str(path)], capture_output=True, text=True)
+    assert result.returncode == 78
+    assert "heed.yaml:16:7" in result.stderr and 'did you mean "model"' in result.stderr
+    assert 'did you mean "on"' in result.stderr
+
+
+def test_kill_nine(heed):
+    """Killed at random moments: nothing accepted is missing, nothing is done twice."""
+    seed = int(os.environ.get("HEED_SEED", random.randrange(1 << 30)))
+    rounds = int(os.environ.get("HEED_CRASH_ROUNDS", 10))
+    print("seed", seed)
+    chance = random.Random(seed)
+    accepted = set()
+    n = 0
+    for _ in range(rounds):
+        heed.start()
+        for _ in range(chance.randrange(1, 12)):
+            batch = [event(n + i) for i in range(chance.randrange(1, 20))]
+            n += len(batch)
+            heed.post(*batch)
+            accepted |= {e["id"] for e in batch}
+        time.sleep(chance.random() * 0.01)
+        heed.stop(signal.SIGKILL)
+    heed.start()
+    heed.until("select count(*) from runs where name = 'tell' and state = 5", [(len(accepted),)])
+    assert heed.rows("select count(*) from runs where state not in (5)") == [(0,)]
+    assert {i for (i,) in heed.rows("select id from events where source = '/crm'")} == accepted
+    done = heed.rows("select body from events where type = 'customer_enriched'")
+    assert sorted(str(json.loads(b)["data"]["id"]) for (b,) in done) == sorted(accepted)
+    assert heed.stop() == 0
