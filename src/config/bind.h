@@ -1,8 +1,8 @@
 /*
  * bind.h - from a tree with positions to structs, by option rows.
  *
- * Every problem is reported, not only the first: file:line:column, what is wrong and, where
- * a name is near, "did you mean ...?".
+ * Every problem is reported, not only the first: file:line:column, what is wrong and,
+ * where a name is near, "did you mean ...?".
  */
 #ifndef HEED_CONFIG_BIND_H
 #define HEED_CONFIG_BIND_H
@@ -21,50 +21,55 @@ struct bind {
 	struct arena *arena;
 	struct expr_set *exprs;
 	struct conf_problems *problems;
-	const struct conf_node *root; /* for references; NULL: references are not checked */
-	/* Which roots (`.event`, `.answer` ...) an expression at this place may read, as a
-	 * NULL-terminated list; NULL for any. Set around a call by those who know. */
+	/* for references; NULL: references are not checked */
+	const struct conf_node *root;
+	/* Which roots (`.event`, `.answer` ...) an expression at this place may read, as
+	 * a NULL-terminated list; NULL for any. Set around a call by those who know. */
 	const char *const *roots;
 	struct bind_owned *owned;    /* start with NULL; what bind_free_owned frees */
 	struct bind_origin *origins; /* start with NULL; where each expression stands */
 };
 
-/* Have `free_it(thing)` called by bind_free_owned: for what the arena cannot free. Without
- * memory it is called at once and HEED_E_NOMEM returned. Schemas made here are owned already. */
+/* Have `free_it(thing)` called by bind_free_owned: for what the arena cannot free.
+ * Without memory it is called at once and HEED_E_NOMEM returned. Schemas made here are
+ * owned already. */
 int bind_own(struct bind *bind, void (*free_it)(void *thing), void *thing);
 /* Free everything owned, the newest first; before the arena goes. */
 void bind_free_owned(struct bind *bind);
 /* expr_set_check, with what it finds reported where the expression stands. */
 int bind_check_exprs(struct bind *bind);
 
-/* Fill `target` from `node` (a map) by `rows`: defaults first, then what is there. Unknown
- * names, wrong kinds, bounds, bad expressions ... become problems; zero when there were none,
- * else HEED_E_CONFIG (or HEED_E_NOMEM), with `target` filled as far as it was right. A value
- * that is empty (null) counts as absent where null is not a value of its own. `node` may be
- * NULL: then only defaults are set and nothing is required. */
-int bind_record(struct bind *bind, const struct conf_node *node, const struct option *rows,
-		void *target);
+/* Fill `target` from `node` (a map) by `rows`: defaults first, then what is there.
+ * Unknown names, wrong kinds, bounds, bad expressions ... become problems; zero when
+ * there were none, else HEED_E_CONFIG (or HEED_E_NOMEM), with `target` filled as far as
+ * it was right. A value that is empty (null) counts as absent where null is not a value
+ * of its own. `node` may be NULL: then only defaults are set and nothing is required. */
+int bind_record(struct bind *bind, const struct conf_node *node,
+                const struct option *rows, void *target);
 /* Bind one value as if it were the option `row` of `target`. */
 int bind_value(struct bind *bind, const struct conf_node *node, const struct option *row,
-	       void *target);
+               void *target);
 
 /* A shape makes a JSON value from an input: OPTION_SHAPE. A text is an expression
- * ("{id: .event.data.id}"), or a template when it holds {{ }}; a mapping or list in YAML has
- * shapes or plain values inside, where text with {{ }} is a template, text that starts with "."
- * is an expression, and any other text is itself. Inside, an expression without a result
- * (`empty`) leaves its member or item out; alone, it is HEED_E_NOTFOUND. */
+ * ("{id: .event.data.id}"), or a template when it holds {{ }}; a mapping or list in YAML
+ * has shapes or plain values inside, where text with {{ }} is a template, text that
+ * starts with "." is an expression, and any other text is itself. Inside, an expression
+ * without a result (`empty`) leaves its member or item out; alone, it is HEED_E_NOTFOUND.
+ */
 struct shape;
 int shape_new(struct bind *bind, const struct conf_node *node, struct shape **ret_shape);
 int shape_eval(const struct shape *shape, struct heed_json input, struct arena *arena,
-	       struct heed_json *ret_value, struct heed_error *error);
+               struct heed_json *ret_value, struct heed_error *error);
 
 /* An expression, template or schema from a node, with positions right in messages. */
 int bind_expr(struct bind *bind, const struct conf_node *node, struct expr **ret_expr);
-int bind_template(struct bind *bind, const struct conf_node *node, struct template **ret_template);
-int bind_schema(struct bind *bind, const struct conf_node *node, struct schema **ret_schema);
+int bind_template(struct bind *bind, const struct conf_node *node,
+                  struct template **ret_template);
+int
+bind_schema(struct bind *bind, const struct conf_node *node, struct schema **ret_schema);
 
-/* The JSON Schema (2020-12) of a record described by `rows`, appended as a JSON object. It
- * takes what bind_record takes, and a text with ${...} wherever a scalar stands. */
+/* The JSON Schema (2020-12) of a record described by `rows`, appended as a JSON object.
+ * It takes what bind_record takes, and a text with ${...} wherever a scalar stands. */
 void option_schema_write(struct heed_buf *buf, const struct option *rows);
 /* Reference documentation of `rows` as Markdown, and as text for a terminal. */
 void option_docs_write(struct heed_buf *buf, const struct option *rows, int markdown);

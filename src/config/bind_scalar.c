@@ -296,7 +296,7 @@ int
 bind_scalar_money(struct bind *bind, const struct conf_node *node,
                   const struct option *row, void *field)
 {
-	double dollars;
+	double dollars = 0;
 
 	HEED_TRY(read_number(bind, node, row, "US dollars such as 0.50", &dollars));
 	if (dollars < 0 || dollars > 9e9)

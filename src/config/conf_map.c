@@ -13,9 +13,10 @@
 #include "config/conf_local.h"
 
 struct entry {
-	const struct conf_node *key; /* NULL: dropped */
+	const struct conf_node *key;
 	const struct conf_node *value;
 	bool merged;
+	bool dropped; /* another entry with its key won */
 };
 
 struct entries {
@@ -33,7 +34,7 @@ add(struct entries *entries, const struct conf_node *key, const struct conf_node
 	HEED_TRY(
 		mem_grow(&items, &entries->cap, entries->n + 1, sizeof(*entries->items)));
 	entries->items = items;
-	entries->items[entries->n++] = (struct entry){key, value, merged};
+	entries->items[entries->n++] = (struct entry){key, value, merged, false};
 	return 0;
 }
 
@@ -120,6 +121,7 @@ drop_doubles(struct conf_reader *reader, struct entries *entries)
 			kept = entry;
 			continue;
 		}
+		entry->dropped = true;
 		if (!entry->merged) {
 			(void)snprintf(hint, sizeof(hint), "the first is at line %d",
 			               kept->key->line);
@@ -128,9 +130,6 @@ drop_doubles(struct conf_reader *reader, struct entries *entries)
 			                 STR_ARG(entry->key->text));
 		}
 	}
-	for (i = entries->n; i > 1; i--)
-		if (str_eq(sorted[i - 1]->key->text, sorted[i - 2]->key->text))
-			sorted[i - 1]->key = NULL;
 	mem_free(sorted);
 	return 0;
 }
@@ -146,7 +145,7 @@ fill(struct conf_reader *reader, const struct entries *entries, struct conf_node
 		return HEED_E_NOMEM;
 	map->n = 0;
 	for (i = 0; i < entries->n; i++) {
-		if (entries->items[i].key == NULL)
+		if (entries->items[i].dropped)
 			continue;
 		map->keys[map->n] = *entries->items[i].key;
 		map->items[map->n++] = *entries->items[i].value;

@@ -5,8 +5,8 @@
  * help. From the same rows come binding (bind.h), every message of `heed check`, the JSON
  * Schema for editors, `heed docs` and the reference pages.
  *
- * Memory of bound values is the configuration's arena; expressions and templates live in its
- * expr_set. A field keeps its default when the option is absent.
+ * Memory of bound values is the configuration's arena; expressions and templates live in
+ * its expr_set. A field keeps its default when the option is absent.
  */
 #ifndef HEED_CONFIG_OPTION_H
 #define HEED_CONFIG_OPTION_H
@@ -27,34 +27,41 @@ enum option_kind {
 	OPTION_REAL,     /* double, within min..max */
 	OPTION_DURATION, /* int64_t milliseconds ("30s"), within min..max */
 	OPTION_SIZE,     /* int64_t bytes ("1MiB"), within min..max */
-	OPTION_MONEY,    /* int64_t nano US dollars (1e-9 dollar), written as dollars, as are
-			    min and max; never negative */
+	/* int64_t nano US dollars (1e-9 dollar), written as dollars, as are min and max;
+	 * never negative */
+	OPTION_MONEY,
 	OPTION_ENUM,     /* int: index into `names` */
 	OPTION_EXPR,     /* struct expr * */
 	OPTION_TEMPLATE, /* struct template * */
 	OPTION_VALUE,    /* struct heed_json: any YAML as JSON */
 	OPTION_SCHEMA,   /* struct schema * (its document is a JSON Schema) */
-	OPTION_SHAPE,    /* struct shape *: a mapping or text whose strings are expressions or
-			    templates, see bind.h */
-	OPTION_TEXTS,    /* struct option_texts: one text or a list of them */
-	OPTION_HEADERS,  /* struct option_pairs: mapping of name to template */
-	OPTION_RECORD,   /* an embedded struct described by `rows` */
-	OPTION_LIST,     /* struct option_list of structs described by `rows` */
-	OPTION_MAP,      /* struct option_list; each element's first field is its name
-			    (struct heed_str), the rest described by `rows` */
-	OPTION_CUSTOM,   /* bound by `bind`; documented by help, `names` (its JSON types; an
-			    empty value is bound only when "null" is one), and `rows` when it
-			    is a mapping of these options */
+	/* struct shape *: a mapping or text whose strings are expressions or templates,
+	 * see bind.h */
+	OPTION_SHAPE,
+	OPTION_TEXTS,   /* struct option_texts: one text or a list of them */
+	OPTION_HEADERS, /* struct option_pairs: mapping of name to template */
+	OPTION_RECORD,  /* an embedded struct described by `rows` */
+	OPTION_LIST,    /* struct option_list of structs described by `rows` */
+	/* struct option_list; each element's first field is its name (struct heed_str),
+	 * the rest is described by `rows` */
+	OPTION_MAP,
+	/* bound by `bind`; documented by help, `names` (its JSON types; an empty value is
+	 * bound only when "null" is one), and `rows` when it is a mapping of these
+	 * options */
+	OPTION_CUSTOM,
 	OPTION_END,
 };
 
 enum option_flags {
 	OPTION_REQUIRED = 1,
-	OPTION_REFERENCE = 2, /* TEXT: the name of an entry of the top-level map `names[0]` */
+	/* TEXT: the name of an entry of the top-level map `names[0]` */
+	OPTION_REFERENCE = 2,
 	OPTION_NONEMPTY = 4,
-	OPTION_SCALAR_SHORT = 8, /* RECORD, LIST, MAP: a value that is no mapping, in place of a
-				    record, binds the first row */
-	OPTION_NAMED = 16,       /* CUSTOM: its mapping holds names, each with a `rows` */
+	/* RECORD, LIST, MAP: a value that is no mapping, in place of a record, binds the
+	 * first row */
+	OPTION_SCALAR_SHORT = 8,
+	/* CUSTOM: its mapping holds names, each with a record of `rows` */
+	OPTION_NAMED = 16,
 };
 
 struct option_texts {
@@ -86,15 +93,20 @@ struct option {
 	const char *fallback; /* default, as it would be written in YAML; NULL for none */
 	double min, max;      /* both 0: no bounds; max < min: no upper bound */
 	unsigned flags;
-	const char *help;          /* a sentence; units and meaning */
-	const char *const *names;  /* ENUM: NULL-terminated; REFERENCE: the map; else NULL */
-	const struct option *rows; /* RECORD, LIST, MAP */
+	const char *help; /* a sentence; units and meaning */
+	/* ENUM: NULL-terminated; REFERENCE: the map; else NULL */
+	const char *const *names;
+	const struct option *rows; /* RECORD, LIST, MAP, CUSTOM */
 	size_t size;               /* LIST, MAP: of one element */
-	int (*bind)(struct bind *bind, const struct conf_node *node, void *field); /* CUSTOM */
-	/* CUSTOM: append its JSON Schema, an object; NULL: it follows from names and rows. */
+	/* CUSTOM: bind `node`; add the problems and return zero or HEED_E_CONFIG. */
+	int (*bind)(struct bind *bind, const struct conf_node *node, void *field);
+	/* CUSTOM: append its JSON Schema, an object; NULL: it follows from names and
+	 * rows. */
 	void (*schema)(struct heed_buf *buf);
 };
 
+/* clang-format off */
 #define OPTION_ROWS_END {.kind = OPTION_END}
+/* clang-format on */
 
 #endif

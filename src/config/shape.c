@@ -146,7 +146,7 @@ eval_parts(const struct shape *shape, struct heed_json input, struct arena *aren
            struct heed_json *ret_value, struct heed_error *error)
 {
 	struct json_build build;
-	struct heed_json value;
+	struct heed_json value = {.kind = HEED_NULL};
 	size_t i;
 	int r;
 
