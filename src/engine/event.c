@@ -1,5 +1,9 @@
 /*
  * event.c - see event.h.
+ *
+ * Attributes that are null count as absent and are left out of the normalised form, so that
+ * `.event.subject` is null for both. `data` may be null. Nothing here is slower than the
+ * text is long: events come from strangers.
  */
 #include "engine/event.h"
 
@@ -8,6 +12,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/id.h"
+
+#define EVENT_MEMBERS_MAX 256 /* attributes of one event */
 
 static bool
 is_name(struct heed_str name)
@@ -21,18 +27,38 @@ is_name(struct heed_str name)
 	return name.len > 0;
 }
 
-/* CloudEvents strings hold no control characters. */
+/* The bytes of the UTF-8 sequence that starts with `first`, in text that is valid. */
+static size_t
+sequence_len(unsigned char first)
+{
+	return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* Control characters and noncharacters, of which CloudEvents strings hold none. */
+static bool
+is_forbidden(const unsigned char *at, size_t len)
+{
+	uint32_t point = len == 1 ? at[0] : at[0] & (0xffu >> (len + 1));
+	size_t i;
+
+	for (i = 1; i < len; i++)
+		point = point << 6 | (at[i] & 0x3f);
+	return point < 0x20 || (point >= 0x7f && point < 0xa0) ||
+	       (point >= 0xfdd0 && point <= 0xfdef) || (point & 0xfffe) == 0xfffe;
+}
+
 static bool
 is_clean(struct heed_str text)
 {
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.data[i];
+	while (i < text.len) {
+		const unsigned char *at = (const unsigned char *)text.data + i;
+		size_t len = sequence_len(*at);
 
-		if (c < 0x20 || c == 0x7f || (c == 0xc2 && i + 1 < text.len &&
-					      (unsigned char)text.data[i + 1] < 0xa0))
+		if (len > text.len - i || is_forbidden(at, len))
 			return false;
+		i += len;
 	}
 	return true;
 }
@@ -63,14 +89,74 @@ take_text(struct heed_json root, const char *name, bool required, struct heed_st
 	return 0;
 }
 
+/* The characters of RFC 9110's token that come first in media types. */
+static bool
+is_token(struct heed_str text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		if (c <= 0x20 || c >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", c) != NULL)
+			return false;
+	}
+	return text.len > 0;
+}
+
 static bool
 is_media_type(struct heed_str text)
 {
-	struct heed_str type = str_head(text, str_find(text, '/'));
-	struct heed_str rest = str_from(text, type.len + 1);
+	struct heed_str type = str_head(text, str_find(text, ';'));
+	struct heed_str main_type = str_cut(&type, '/');
 
-	return type.len > 0 && type.len < text.len && str_find(type, ' ') == type.len &&
-	       rest.len > 0 && rest.data[0] != ';';
+	return is_token(main_type) && is_token(str_trim(type));
+}
+
+/* Characters that no URI-reference holds unescaped (RFC 3986; others than ASCII are let
+ * through, as in an IRI). */
+static bool
+is_reference(struct heed_str text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++)
+		if (text.data[i] == ' ' || strchr("\"<>\\^`{|}", text.data[i]) != NULL)
+			return false;
+	return true;
+}
+
+static bool
+is_absolute(struct heed_str text)
+{
+	size_t colon = str_find(text, ':');
+	size_t i;
+
+	for (i = 0; i < colon; i++) {
+		char c = text.data[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+		if (!letter && (i == 0 || strchr("0123456789+-.", c) == NULL))
+			return false;
+	}
+	return colon > 0 && colon + 1 < text.len;
+}
+
+/* W3C trace context, version 00: 00-32 hex-16 hex-2 hex, not all zero. */
+static bool
+is_trace(struct heed_str text)
+{
+	size_t i;
+
+	if (text.len != 55 || text.data[2] != '-' || text.data[35] != '-' || text.data[52] != '-')
+		return false;
+	for (i = 0; i < text.len; i++)
+		if (i != 2 && i != 35 && i != 52 &&
+		    (hex_value(text.data[i]) < 0 || (text.data[i] >= 'A' && text.data[i] <= 'F')))
+			return false;
+	return !str_is(str_head(text, 2), "ff") &&
+	       !str_is(str_head(str_from(text, 3), 32), "00000000000000000000000000000000") &&
+	       !str_is(str_head(str_from(text, 36), 16), "0000000000000000");
 }
 
 static const char *const own[] = {"id", "source", "specversion", "type", "subject", "time",
@@ -107,6 +193,40 @@ check_extension(const struct heed_member *member, struct heed_error *error)
 			 "integer", STR_ARG(str_head(member->name, 64)));
 }
 
+static bool
+is_given(const struct heed_json *value)
+{
+	return value != NULL && value->kind != HEED_NULL;
+}
+
+static int
+check_base64(const struct heed_json *value, struct heed_error *error)
+{
+	struct heed_buf buf;
+	int r = HEED_E_INVALID;
+
+	buf_init(&buf, 0);
+	if (value->kind == HEED_STRING)
+		r = base64_decode(&buf, json_text(*value));
+	buf_done(&buf);
+	if (r == HEED_E_INVALID)
+		return wrong(error, "data_base64", "must be a string of base64");
+	return r < 0 ? error_set(error, r, "%s", heed_code_text(r)) : 0;
+}
+
+static int
+check_data(struct heed_json root, struct heed_error *error)
+{
+	const struct heed_json *base64 = json_get(root, "data_base64");
+
+	if (!is_given(base64))
+		return 0;
+	if (json_get(root, "data") != NULL)
+		return error_set(error, HEED_E_INVALID,
+				 "a CloudEvent has data or data_base64, not both");
+	return check_base64(base64, error);
+}
+
 /* The attributes that have rules of their own. */
 static int
 check_rest(struct heed_json root, struct heed_error *error)
@@ -122,29 +242,49 @@ check_rest(struct heed_json root, struct heed_error *error)
 		return wrong(error, "datacontenttype", "must be a media type such as "
 						       "application/json");
 	HEED_TRY(take_text(root, "dataschema", false, &text, error));
-	if (json_get(root, "data") != NULL && json_get(root, "data_base64") != NULL)
-		return error_set(error, HEED_E_INVALID,
-				 "a CloudEvent has data or data_base64, not both");
+	if (text.len > 0 && !(is_absolute(text) && is_reference(text)))
+		return wrong(error, "dataschema", "must be an absolute URI");
+	HEED_TRY(take_text(root, "source", true, &text, error));
+	if (!is_reference(text))
+		return wrong(error, "source", "must be a URI reference (escape spaces as %20)");
+	HEED_TRY(check_data(root, error));
 	for (i = 0; i < root.len; i++)
 		if (!is_own(root.members[i].name))
 			HEED_TRY(check_extension(&root.members[i], error));
 	return 0;
 }
 
-/* `root` with `time` added. */
-static int
-add_time(struct arena *arena, struct heed_json *root, int64_t now_us)
+/* Is the member to be left out of the normalised form? */
+static bool
+is_absent(const struct heed_member *member)
 {
+	return member->value.kind == HEED_NULL && !str_is(member->name, "data");
+}
+
+/* `root` without absent attributes and with `time` when it had none. */
+static int
+normalise(struct arena *arena, struct heed_json *root, bool has_time, int64_t now_us)
+{
+	struct heed_member *members = ARENA_ARRAY(arena, struct heed_member, root->len + 1);
 	char place[CLOCK_TEXT_SIZE];
-	struct heed_str text = arena_str(arena, clock_text(place, now_us));
-	struct json_build build;
+	uint32_t n = 0;
 	uint32_t i;
 
-	json_object(&build, arena);
+	if (members == NULL)
+		return HEED_E_NOMEM;
 	for (i = 0; i < root->len; i++)
-		json_set(&build, root->members[i].name, root->members[i].value);
-	json_set_cstr(&build, "time", json_str(text));
-	return text.data == NULL ? HEED_E_NOMEM : json_build_end(&build, root);
+		if (!is_absent(&root->members[i]))
+			members[n++] = root->members[i];
+	if (!has_time) {
+		struct heed_str text = arena_str(arena, clock_text(place, now_us));
+
+		if (text.data == NULL)
+			return HEED_E_NOMEM;
+		members[n++] = (struct heed_member){HEED_STR("time"), json_str(text)};
+	}
+	root->members = members;
+	root->len = n;
+	return 0;
 }
 
 int
@@ -157,6 +297,10 @@ event_from_json(struct arena *arena, struct heed_json root, int64_t now_us,
 	if (root.kind != HEED_OBJECT)
 		return error_set(error, HEED_E_INVALID, "a CloudEvent is a JSON object, not %s",
 				 json_kind_name(root));
+	if (root.len > EVENT_MEMBERS_MAX)
+		return error_set(error, HEED_E_INVALID,
+				 "a CloudEvent has at most %d attributes, not %u",
+				 EVENT_MEMBERS_MAX, root.len);
 	HEED_TRY(take_text(root, "id", true, &event.id, error));
 	HEED_TRY(take_text(root, "source", true, &event.source, error));
 	HEED_TRY(take_text(root, "type", true, &event.type, error));
@@ -167,7 +311,9 @@ event_from_json(struct arena *arena, struct heed_json root, int64_t now_us,
 		return wrong(error, "time", "must be an RFC 3339 time such as "
 					    "2026-11-24T09:30:00Z");
 	HEED_TRY(check_rest(root, error));
-	if (time.len == 0 && add_time(arena, &root, now_us) < 0)
+	if (!is_trace(event.trace))
+		event.trace = (struct heed_str){"", 0};
+	if (normalise(arena, &root, time.len > 0, now_us) < 0)
 		return error_nomem(error);
 	event.root = root;
 	event.json = json_text_of(arena, root);
