@@ -1,9 +1,9 @@
 /*
  * fuzz_cron.c - any bytes as a cron expression.
  *
- * The first byte picks a zone, the next four the time to start from, the rest is the text.
- * What is accepted has a next tick: on a full second, strictly later, and the same when asked
- * from a moment before it.
+ * The first byte picks a zone, the next four the time to start from, the rest is the
+ * text. What is accepted has a next tick: on a full second, strictly later, and the same
+ * when asked from a moment before it.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -49,8 +49,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	after_us = (int64_t)((uint32_t)data[1] << 24 | (uint32_t)data[2] << 16 |
 	                     (uint32_t)data[3] << 8 | data[4]) *
 	           1000000;
-	if (cron_parse((struct heed_str){(const char *)data + 5, size - 5}, &cron, &error) <
-	    0) {
+	if (cron_parse((struct heed_str){(const char *)data + 5, size - 5}, &cron,
+	               &error) < 0) {
 		assert(error.text[0] != '\0');
 		return 0;
 	}

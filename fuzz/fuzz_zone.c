@@ -1,8 +1,8 @@
 /*
  * fuzz_zone.c - any bytes as a time zone file.
  *
- * What is accepted answers: offsets are bounded, changes come in order, and a local time that
- * was read off a clock leads back to an instant at which the clock showed it.
+ * What is accepted answers: offsets are bounded, changes come in order, and a local time
+ * that was read off a clock leads back to an instant at which the clock showed it.
  */
 #include <assert.h>
 

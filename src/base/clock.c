@@ -69,8 +69,8 @@ clock_civil(int64_t days, int *ret_year, int *ret_month, int *ret_day)
 struct heed_str
 clock_text(char place[CLOCK_TEXT_SIZE], int64_t wall_us)
 {
-	int64_t ms = wall_us >= 0 ? wall_us / 1000 : -((999 - wall_us) / 1000);
-	int64_t days = ms >= 0 ? ms / 86400000 : -((86399999 - ms) / 86400000);
+	int64_t ms = wall_us / 1000 - (wall_us % 1000 < 0);
+	int64_t days = ms / 86400000 - (ms % 86400000 < 0);
 	int64_t rest = ms - days * 86400000;
 	int year, month, day, len;
 

@@ -239,7 +239,8 @@ str_to_double(struct heed_str text, double *ret_value)
 	copy[text.len] = '\0';
 	errno = 0;
 	value = strtod(copy, &end);
-	if (*end != '\0' || errno == ERANGE || !isfinite(value))
+	if (end != copy + text.len || errno == ERANGE || !isfinite(value) ||
+	    strpbrk(copy, "xX") != NULL)
 		return HEED_E_INVALID;
 	*ret_value = value;
 	return 0;
