@@ -52,6 +52,7 @@ int cli_load(const struct cli_args *args, struct app *app);
 /* Write a buffer to standard output; CLI_OK or CLI_FAILED. */
 int cli_print(struct heed_buf *buf);
 
-extern const struct command cmd_check, cmd_docs, cmd_echo, cmd_run, cmd_version;
+extern const struct command cmd_check, cmd_docs, cmd_echo, cmd_explain, cmd_run, cmd_runs,
+	cmd_version;
 
 #endif

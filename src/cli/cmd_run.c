@@ -3,12 +3,12 @@
  */
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/look.h"
 #include "engine/engine.h"
 
 static const struct cli_option options[] = {
@@ -94,23 +94,6 @@ terminate(void *arg)
 	engine_drain(service->engine, drained, service);
 }
 
-/* "sqlite:PATH" with PATH relative to the configuration's folder. */
-static int
-store_place(struct service *service, struct heed_str *ret_place)
-{
-	struct app *app = &service->app;
-	struct heed_str path = str_from(app->store, 7);
-	const char *slash = strrchr(app->path, '/');
-
-	*ret_place = app->store;
-	if (!str_starts(app->store, "sqlite:") || slash == NULL ||
-	    (path.len > 0 && path.data[0] == '/'))
-		return 0;
-	*ret_place = arena_printf(&app->arena, "sqlite:%.*s/%.*s", (int)(slash - app->path),
-				  app->path, STR_ARG(path));
-	return ret_place->data == NULL ? HEED_E_NOMEM : 0;
-}
-
 static int
 make_engine(struct service *service, struct heed_error *error)
 {
@@ -172,7 +155,7 @@ make(struct service *service, struct heed_error *error)
 	if (loop_new(LOOP_REAL, &service->loop) < 0 ||
 	    http_client_new(service->loop, NULL, &service->http) < 0 ||
 	    gateway_new(service->loop, service->http, NULL, &service->gateway) < 0 ||
-	    store_place(service, &place) < 0)
+	    cli_store_place(app, &place) < 0)
 		return error_nomem(error);
 	HEED_TRY(gateway_add(service->gateway, app->models.items, app->models.n, error));
 	HEED_TRY(store_open(service->loop, place, &service->store, error));
@@ -189,6 +172,9 @@ unmake(struct service *service)
 	stop_sources(service);
 	engine_free(service->engine);
 	store_close(service->store);
+	if (service->gateway != NULL)
+		gateway_remove(service->gateway, service->app.models.items,
+			       service->app.models.n);
 	gateway_free(service->gateway);
 	http_client_free(service->http);
 	loop_free(service->loop);

@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 
 const struct command *const commands[] = {
-	&cmd_check, &cmd_echo, &cmd_run, &cmd_docs, &cmd_version, NULL,
+	&cmd_check, &cmd_echo, &cmd_run, &cmd_runs, &cmd_explain, &cmd_docs, &cmd_version, NULL,
 };
 
 static int
