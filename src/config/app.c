@@ -172,7 +172,7 @@ const struct option app_options[] = {
 	{.name = "sources", .kind = OPTION_CUSTOM, .bind = bind_sources,
 	 .names = mapping_type, .help = "what brings events in, by name; `type` names the kind"},
 	{.name = "reactions", .kind = OPTION_CUSTOM, .bind = bind_reactions,
-	 .names = mapping_type, .rows = reaction_options,
+	 .names = mapping_type, .rows = reaction_options, .flags = OPTION_NAMED,
 	 .help = "on an event, ask a model, then act, by name"},
 	{.name = "limits", .kind = OPTION_RECORD, .offset = offsetof(struct app, limits),
 	 .rows = engine_limit_options, .help = "bounds of the engine"},
@@ -195,10 +195,6 @@ check_models(struct app *app)
 		if (model_check(model, &error) < 0)
 			worst = conf_problem(&app->problems, at, error.hint, "model \"%.*s\": %s",
 					     STR_ARG(model->name), error.text);
-		if (model->fallback.len > 0 && app_model(app, model->fallback) == NULL)
-			worst = conf_problem(&app->problems, at, "",
-					     "model \"%.*s\": its fallback \"%.*s\" is not there",
-					     STR_ARG(model->name), STR_ARG(model->fallback));
 	}
 	return worst;
 }
@@ -237,28 +233,12 @@ check_asked(struct app *app)
 	return worst;
 }
 
-/* Expressions that only libjq understands are compiled here, all at once. */
-static int
-check_expressions(struct app *app)
-{
-	struct heed_error error;
-	struct expr *culprit = NULL;
-	int r = expr_set_check(app->exprs, &culprit, &error);
-
-	if (r == 0 || r == HEED_E_NOMEM)
-		return r;
-	if (culprit == NULL)
-		return conf_problem(&app->problems, app->root, error.hint, "%s", error.text);
-	return conf_problem(&app->problems, app->root, error.hint, "in the expression %.*s: %s",
-			    STR_ARG(expr_text(culprit)), error.text);
-}
-
 static int
 check_whole(struct app *app)
 {
 	int models = check_models(app);
 	int asked = check_asked(app);
-	int expressions = check_expressions(app);
+	int expressions = bind_check_exprs(&app->bind);
 
 	return models < 0 ? models : asked < 0 ? asked : expressions;
 }
@@ -361,12 +341,15 @@ app_revive(struct app *app, const char *kind, struct heed_str name, struct heed_
 	struct conf_node key = {.kind = CONF_SCALAR, .file = "stored definition", .line = 1,
 				.column = 1, .text = name, .raw = name};
 	struct conf_node *root = NULL;
+	struct heed_json stored;
 	int r;
 
 	(void)kind;
 	conf_problems_init(&problems, &app->arena);
 	app->bind.problems = &problems;
-	r = conf_parse(&app->arena, "stored definition", text, &problems, &root);
+	r = json_parse(&app->arena, text, &stored, error);
+	if (r == 0)
+		r = conf_from_json(&app->arena, "stored definition", stored, &root);
 	if (r == 0)
 		r = conf_expand(&app->arena, root, &problems);
 	if (r == 0)

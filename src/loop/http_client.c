@@ -480,7 +480,9 @@ set_ways(struct http_call *call, const struct http_request *request)
 		easy, CURLOPT_CONNECTTIMEOUT_MS,
 		(long)(request->connect_timeout_ms > 0 ? request->connect_timeout_ms : 10000));
 	(void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	(void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+	/* Only TLS can negotiate HTTP/2; elsewhere it would make calls wait for each other. */
+	if (str_starts_nocase(request->url, "https:"))
+		(void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
 	(void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
 	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);

@@ -216,3 +216,32 @@ def test_kill_nine(heed):
     done = heed.rows("select body from events where type = 'customer_enriched'")
     assert sorted(str(json.loads(b)["data"]["id"]) for (b,) in done) == sorted(accepted)
     assert heed.stop() == 0
+
+
+def test_a_run_keeps_its_definition(heed):
+    """A run that was cut off goes on with the definition it started with, whatever is there now."""
+    heed.start()
+    heed.post(*[event(i) for i in range(40)])
+    heed.stop(signal.SIGKILL)
+    heed.config.write_text(CONFIG.replace("type: customer_enriched", "type: customer_changed"))
+    heed.start()
+    heed.until("select count(*) from runs where state not in (5, 6)", [(0,)])
+    emitted = heed.rows("select count(*) from events where type = 'customer_enriched'")
+    assert emitted == [(40,)]
+    assert heed.stop() == 0
+
+
+def test_explain_tells_the_story(heed):
+    heed.start()
+    heed.post(event(1))
+    heed.until("select count(*) from runs where state = 5", [(2,)])
+    heed.stop()
+    told = subprocess.run([HEED, "explain", "1", "--config", str(heed.config)],
+                          capture_output=True, text=True, check=True).stdout
+    assert "Analyze" in told and "enterprise" in told and "emitted customer_enriched" in told
+    listed = subprocess.run([HEED, "runs", "--json", "--config", str(heed.config)],
+                            capture_output=True, text=True, check=True).stdout
+    assert {json.loads(line)["reaction"] for line in listed.splitlines()} == {"enrich", "tell"}
+    wrong = subprocess.run([HEED, "explain", "99", "--config", str(heed.config)],
+                           capture_output=True, text=True)
+    assert wrong.returncode == 1 and "heed runs" in wrong.stderr
