@@ -235,6 +235,10 @@ int expr_jq_eval(const struct expr *expr, struct heed_json input, struct arena *
                  struct heed_json *ret_value, struct heed_error *error);
 void expr_jq_free(struct expr_set *set);
 
+/* Between these two, one thread at a time, libjq finds no ~/.jq. Give back what you got. */
+char *expr_home_hide(void);
+void expr_home_show(char *home);
+
 /* Halt `jq` when it still runs in EXPR_TIME_MAX_MS. HEED_E_NOMEM when there can be no
  * thread. */
 struct watch {

@@ -234,12 +234,17 @@ static jq_state *
 compile(const char *program, struct message *ret_message)
 {
 	jq_state *jq = jq_init();
+	char *home;
+	int good;
 
 	*ret_message = (struct message){0, ""};
 	if (jq == NULL)
 		return NULL;
 	jq_set_error_cb(jq, keep_message, ret_message);
-	if (!jq_compile(jq, program)) {
+	home = expr_home_hide();
+	good = jq_compile(jq, program);
+	expr_home_show(home);
+	if (!good) {
 		if (ret_message->text[0] == '\0')
 			memcpy(ret_message->text, "it can't be compiled", 21);
 		jq_teardown(&jq);

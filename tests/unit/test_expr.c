@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/expr_impl.h"
@@ -405,6 +406,34 @@ test_endless(void **state)
 	arena_done(&arena);
 }
 
+/* Definitions in ~/.jq change nothing. */
+static void
+test_home(void **state)
+{
+	char folder[] = "/tmp/heed-test-XXXXXX", path[64];
+	char *old = getenv("HOME");
+	FILE *file;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/.jq", folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	(void)fputs("def length: \"theirs\";\n", file);
+	(void)fclose(file);
+	old = old != NULL ? strdup(old) : NULL;
+	(void)setenv("HOME", folder, 1);
+	check("length", "[1]", "1", false, false);
+	assert_string_equal(getenv("HOME"), folder);
+	if (old != NULL)
+		(void)setenv("HOME", old, 1);
+	else
+		(void)unsetenv("HOME");
+	free(old);
+	(void)unlink(path);
+	(void)rmdir(folder);
+}
+
 /* Nobody pays for libjq who doesn't use it; who does, pays once. */
 static void
 test_start(void **state)
@@ -771,12 +800,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both),        cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_by_jq),       cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_nesting),     cmocka_unit_test(test_roots),
-		cmocka_unit_test(test_endless),     cmocka_unit_test(test_start),
-		cmocka_unit_test(test_allocations), cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_both),      cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_by_jq),     cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_nesting),   cmocka_unit_test(test_roots),
+		cmocka_unit_test(test_endless),   cmocka_unit_test(test_home),
+		cmocka_unit_test(test_start),     cmocka_unit_test(test_allocations),
+		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
