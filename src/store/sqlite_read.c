@@ -1,8 +1,7 @@
 /*
- * sqlite_read.c - looking into the store, from the loop's thread or a command.
+ * sqlite_read.c - events, runs and journals, from the loop's thread, a command, or aside.
+ * Sums and single values are in sqlite_sum.c.
  */
-#include <string.h>
-
 #include "base/error.h"
 #include "base/str.h"
 #include "store/local.h"
@@ -14,9 +13,13 @@
 #define EVENT_COLUMNS                                                                    \
 	"e.seq, e.source, e.id, e.type, e.subject, e.time_us, e.received_us, e.depth,"   \
 	" e.parent_run, e.trace, e.body"
+#define ENTRY_COLUMNS                                                                    \
+	"run_id, n, kind, state, step, attempt, at_us, ended_us, model, input,"          \
+	" cached_input, cache_write, output, reasoning, cost_nano, class, request,"      \
+	" reply, detail, reserved_nano"
 
-static struct heed_str
-text_at(sqlite3_stmt *st, int column)
+struct heed_str
+query_text(sqlite3_stmt *st, int column)
 {
 	const char *text = (const char *)sqlite3_column_text(st, column);
 
@@ -29,16 +32,16 @@ event_at(sqlite3_stmt *st, int at, struct store_event *event)
 {
 	*event = (struct store_event){
 		.seq = sqlite3_column_int64(st, at),
-		.source = text_at(st, at + 1),
-		.id = text_at(st, at + 2),
-		.type = text_at(st, at + 3),
-		.subject = text_at(st, at + 4),
+		.source = query_text(st, at + 1),
+		.id = query_text(st, at + 2),
+		.type = query_text(st, at + 3),
+		.subject = query_text(st, at + 4),
 		.time_us = sqlite3_column_int64(st, at + 5),
 		.received_us = sqlite3_column_int64(st, at + 6),
 		.depth = sqlite3_column_int(st, at + 7),
 		.parent_run = sqlite3_column_int64(st, at + 8),
-		.trace = text_at(st, at + 9),
-		.body = text_at(st, at + 10),
+		.trace = query_text(st, at + 9),
+		.body = query_text(st, at + 10),
 	};
 }
 
@@ -48,10 +51,10 @@ run_at(sqlite3_stmt *st, struct store_run *run)
 	*run = (struct store_run){
 		.id = sqlite3_column_int64(st, 0),
 		.event_seq = sqlite3_column_int64(st, 1),
-		.flow = text_at(st, 2),
-		.name = text_at(st, 3),
-		.definition = text_at(st, 4),
-		.key = text_at(st, 5),
+		.flow = query_text(st, 2),
+		.name = query_text(st, 3),
+		.definition = query_text(st, 4),
+		.key = query_text(st, 5),
 		.state = (enum run_state)sqlite3_column_int(st, 6),
 		.due_us = sqlite3_column_int64(st, 7),
 		.created_us = sqlite3_column_int64(st, 8),
@@ -61,18 +64,11 @@ run_at(sqlite3_stmt *st, struct store_run *run)
 		.tokens_out = sqlite3_column_int64(st, 12),
 		.cost_nano = sqlite3_column_int64(st, 13),
 		.calls = sqlite3_column_int(st, 14),
-		.class = text_at(st, 15),
-		.text = text_at(st, 16),
-		.step = text_at(st, 17),
+		.class = query_text(st, 15),
+		.text = query_text(st, 16),
+		.step = query_text(st, 17),
 	};
 }
-
-/* A select as it grows: text, and the texts to bind. */
-struct query {
-	struct heed_buf sql;
-	struct heed_str values[8];
-	int n;
-};
 
 static void
 where_text(struct query *query, const char *column, struct heed_str value)
@@ -83,8 +79,8 @@ where_text(struct query *query, const char *column, struct heed_str value)
 	query->values[query->n++] = value;
 }
 
-static void
-where_number(struct query *query, const char *term, int64_t value)
+void
+query_number(struct query *query, const char *term, int64_t value)
 {
 	if (value != 0)
 		buf_addf(&query->sql, " and %s %lld", term, (long long)value);
@@ -95,6 +91,7 @@ where_states(struct query *query, const char *states, struct heed_error *error)
 {
 	struct heed_str rest = str_of(states);
 	const char *comma = "";
+	bool open = true;
 
 	if (rest.len == 0)
 		return 0;
@@ -109,34 +106,44 @@ where_states(struct query *query, const char *states, struct heed_error *error)
 			error_hint(error, "ready, active, waiting, held, done, dead or dropped");
 			return HEED_E_INVALID;
 		}
+		open = open && state != RUN_DONE;
 		buf_addf(&query->sql, "%s%d", comma, state);
 		comma = ",";
 	}
 	buf_adds(&query->sql, ")");
+	if (open) /* SQLite does not see by itself that the partial index holds them all */
+		buf_adds(&query->sql, " and r.state <> 5");
 	return 0;
 }
 
+_Static_assert(RUN_DONE == 5, "the number is in the index runs_open");
+
+/* Order and bounds; `column` is the number that orders. */
 static void
 finish(struct query *query, const char *column, const struct store_filter *filter)
 {
+	if (filter->after != 0)
+		buf_addf(&query->sql, " and %s %s %lld", column, filter->newest ? "<" : ">",
+			 (long long)filter->after);
 	buf_addf(&query->sql, " order by %s %s", column, filter->newest ? "desc" : "asc");
 	if (filter->limit > 0)
 		buf_addf(&query->sql, " limit %lld", (long long)filter->limit);
 }
 
-typedef int row_fn(void *arg, sqlite3_stmt *st);
-
-static int
-run_query(struct store *store, struct query *query, row_fn *fn, void *arg,
+int
+query_run(struct store *store, struct query *query, query_fn *fn, void *arg,
 	  struct heed_error *error)
 {
 	sqlite3_stmt *st = NULL;
 	int result = 0;
-	int r = SQLITE_NOMEM;
+	int r;
 	int i;
 
-	if (buf_error(&query->sql) == 0)
-		r = sqlite3_prepare_v2(store->reader, query->sql.data, (int)query->sql.len, &st, NULL);
+	if (buf_error(&query->sql) != 0) {
+		buf_done(&query->sql);
+		return error_nomem(error);
+	}
+	r = sqlite3_prepare_v2(store->reader, query->sql.data, (int)query->sql.len, &st, NULL);
 	for (i = 0; r == SQLITE_OK && i < query->n; i++)
 		r = sqlite3_bind_text64(st, i + 1, query->values[i].data, query->values[i].len,
 					SQLITE_STATIC, SQLITE_UTF8);
@@ -152,6 +159,8 @@ run_query(struct store *store, struct query *query, row_fn *fn, void *arg,
 	buf_done(&query->sql);
 	return result;
 }
+
+/* ---- events ----------------------------------------------------------------------------- */
 
 struct event_call {
 	store_event_fn *fn;
@@ -179,12 +188,15 @@ store_read_events(struct store *store, const struct store_filter *filter, store_
 	buf_adds(&query.sql, "select " EVENT_COLUMNS " from events e where 1");
 	where_text(&query, "e.id", filter->event_id);
 	where_text(&query, "e.type", filter->type);
-	where_number(&query, "e.seq =", filter->event_seq);
-	where_number(&query, "e.parent_run =", filter->parent_run);
-	where_number(&query, "e.seq >", filter->after);
+	query_number(&query, "e.seq =", filter->event_seq);
+	query_number(&query, "e.parent_run =", filter->parent_run);
+	query_number(&query, "e.received_us >=", filter->since_us);
+	query_number(&query, "e.received_us <", filter->until_us);
 	finish(&query, "e.seq", filter);
-	return run_query(store, &query, event_row, &call, error);
+	return query_run(store, &query, event_row, &call, error);
 }
+
+/* ---- runs ------------------------------------------------------------------------------- */
 
 struct run_call {
 	store_run_fn *fn;
@@ -223,12 +235,16 @@ store_read_runs(struct store *store, const struct store_filter *filter, store_ru
 	where_text(&query, "e.type", filter->type);
 	where_text(&query, "r.class", filter->class);
 	where_text(&query, "e.id", filter->event_id);
-	where_number(&query, "r.id =", filter->run_id);
-	where_number(&query, "r.event_seq =", filter->event_seq);
-	where_number(&query, "r.id >", filter->after);
+	query_number(&query, "r.id =", filter->run_id);
+	query_number(&query, "r.event_seq =", filter->event_seq);
+	query_number(&query, "e.parent_run =", filter->parent_run);
+	query_number(&query, "r.created_us >=", filter->since_us);
+	query_number(&query, "r.created_us <", filter->until_us);
 	finish(&query, "r.id", filter);
-	return run_query(store, &query, run_row, &call, error);
+	return query_run(store, &query, run_row, &call, error);
 }
+
+/* ---- journals --------------------------------------------------------------------------- */
 
 struct entry_call {
 	store_entry_fn *fn;
@@ -244,21 +260,22 @@ entry_row(void *arg, sqlite3_stmt *st)
 		.n = sqlite3_column_int(st, 1),
 		.kind = (enum entry_kind)sqlite3_column_int(st, 2),
 		.state = (enum entry_state)sqlite3_column_int(st, 3),
-		.step = text_at(st, 4),
+		.step = query_text(st, 4),
 		.attempt = sqlite3_column_int(st, 5),
 		.at_us = sqlite3_column_int64(st, 6),
 		.ended_us = sqlite3_column_int64(st, 7),
-		.model = text_at(st, 8),
+		.model = query_text(st, 8),
 		.input = sqlite3_column_int64(st, 9),
 		.cached_input = sqlite3_column_int64(st, 10),
 		.cache_write = sqlite3_column_int64(st, 11),
 		.output = sqlite3_column_int64(st, 12),
 		.reasoning = sqlite3_column_int64(st, 13),
 		.cost_nano = sqlite3_column_int64(st, 14),
-		.class = text_at(st, 15),
-		.request = text_at(st, 16),
-		.reply = text_at(st, 17),
-		.detail = text_at(st, 18),
+		.class = query_text(st, 15),
+		.request = query_text(st, 16),
+		.reply = query_text(st, 17),
+		.detail = query_text(st, 18),
+		.reserved_nano = sqlite3_column_int64(st, 19),
 	};
 
 	return call->fn(call->arg, &entry);
@@ -272,61 +289,7 @@ store_read_journal(struct store *store, int64_t run_id, store_entry_fn *fn, void
 	struct query query = {.n = 0};
 
 	buf_init(&query.sql, 0);
-	buf_addf(&query.sql, "select * from journal where run_id = %lld order by n",
+	buf_addf(&query.sql, "select " ENTRY_COLUMNS " from journal where run_id = %lld order by n",
 		 (long long)run_id);
-	return run_query(store, &query, entry_row, &call, error);
-}
-
-struct text_call {
-	struct arena *arena;
-	struct heed_str text;
-	bool found;
-};
-
-static int
-text_row(void *arg, sqlite3_stmt *st)
-{
-	struct text_call *call = arg;
-
-	call->found = true;
-	call->text = arena_str(call->arena, text_at(st, 0));
-	return call->text.data == NULL ? HEED_E_NOMEM : 0;
-}
-
-static int
-read_text(struct store *store, const char *sql, struct heed_str key, struct text_call *call,
-	  struct heed_error *error)
-{
-	struct query query = {.n = 1, .values = {key}};
-
-	buf_init(&query.sql, 0);
-	buf_adds(&query.sql, sql);
-	return run_query(store, &query, text_row, call, error);
-}
-
-int
-store_read_cursor(struct store *store, struct heed_str source, struct arena *arena,
-		  struct heed_str *ret_position, struct heed_error *error)
-{
-	struct text_call call = {.arena = arena};
-
-	HEED_TRY(read_text(store, "select position from cursors where source = ?", source, &call,
-			   error));
-	*ret_position = call.text;
-	return 0;
-}
-
-int
-store_read_definition(struct store *store, struct heed_str hash, struct arena *arena,
-		      struct heed_str *ret_text, struct heed_error *error)
-{
-	struct text_call call = {.arena = arena};
-
-	HEED_TRY(read_text(store, "select text from definitions where hash = ?", hash, &call,
-			   error));
-	if (!call.found)
-		return error_set(error, HEED_E_NOTFOUND, "the definition %.*s is not in the store",
-				 STR_ARG(hash));
-	*ret_text = call.text;
-	return 0;
+	return query_run(store, &query, entry_row, &call, error);
 }

@@ -67,8 +67,7 @@ struct store_run {
 	struct heed_str definition; /* hash */
 	struct heed_str key;
 	enum run_state state;
-	int64_t due_us, created_us, updated_us;
-	int64_t done_us; /* read only: the time of the first final state, or 0 */
+	int64_t due_us, created_us, updated_us; /* a final state's updated_us is its end */
 	int32_t redrives;
 	int64_t tokens_in, tokens_out, cost_nano;
 	int32_t calls;

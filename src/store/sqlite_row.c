@@ -1,0 +1,301 @@
+/*
+ * sqlite_row.c - each kind of row and its statement, prepared once.
+ *
+ * Runs and entries replace the row of the same key in place: an update touches only the
+ * indexes whose columns it sets, where a replace would delete and insert in all of them.
+ */
+#include "base/clock.h"
+#include "store/local.h"
+
+static const char *const texts[ST_COUNT] = {
+	[ST_BEGIN] = "begin immediate",
+	[ST_COMMIT] = "commit",
+	[ST_ROLLBACK] = "rollback",
+	[ST_SAVE] = "savepoint tx",
+	[ST_RELEASE] = "release tx",
+	[ST_UNSAVE] = "rollback to tx",
+	[ST_DEDUP] = "insert into dedup(hash, at_us) values(?, ?) on conflict do nothing",
+	[ST_EVENT] = "insert into events(seq, source, id, type, subject, time_us, received_us,"
+		     " depth, parent_run, trace, body) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[ST_RUN] = "insert into runs(id, event_seq, flow, name, definition, key, state, due_us,"
+		   " created_us, updated_us, redrives, tokens_in, tokens_out, cost_nano, calls,"
+		   " class, text, step)"
+		   " values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		   " on conflict(id) do update set flow = excluded.flow,"
+		   " name = excluded.name, definition = excluded.definition,"
+		   " key = excluded.key, state = excluded.state, due_us = excluded.due_us,"
+		   " created_us = excluded.created_us, updated_us = excluded.updated_us,"
+		   " redrives = excluded.redrives, tokens_in = excluded.tokens_in,"
+		   " tokens_out = excluded.tokens_out, cost_nano = excluded.cost_nano,"
+		   " calls = excluded.calls, class = excluded.class, text = excluded.text,"
+		   " step = excluded.step",
+	[ST_ENTRY] = "insert into journal(run_id, n, kind, state, step, attempt, at_us, ended_us,"
+		     " model, input, cached_input, cache_write, output, reasoning, cost_nano,"
+		     " class, request, reply, detail, reserved_nano)"
+		     " values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		     " on conflict(run_id, n) do update set kind = excluded.kind,"
+		     " state = excluded.state, step = excluded.step, attempt = excluded.attempt,"
+		     " at_us = excluded.at_us, ended_us = excluded.ended_us,"
+		     " model = excluded.model, input = excluded.input,"
+		     " cached_input = excluded.cached_input, cache_write = excluded.cache_write,"
+		     " output = excluded.output, reasoning = excluded.reasoning,"
+		     " cost_nano = excluded.cost_nano, class = excluded.class,"
+		     " request = excluded.request, reply = excluded.reply,"
+		     " detail = excluded.detail, reserved_nano = excluded.reserved_nano",
+	[ST_CURSOR] = "insert or replace into cursors(source, position, at_us) values(?, ?, ?)",
+	[ST_DEFINITION] = "insert into definitions(hash, flow, name, text, at_us)"
+			  " values(?, ?, ?, ?, ?) on conflict do nothing",
+	[ST_CACHE] = "insert or replace into cache(hash, model, reply, at_us, expires_us)"
+		     " values(?, ?, ?, ?, ?)",
+	[ST_PRUNE_DEDUP] = "delete from dedup where hash in"
+			   " (select hash from dedup where at_us < ? order by at_us limit ?)",
+	[ST_PRUNE_CACHE] = "delete from cache where hash in (select hash from cache"
+			   " where expires_us <= ? order by expires_us limit ?)",
+};
+
+int
+row_prepare(struct store *store)
+{
+	int r = SQLITE_OK;
+	int i;
+
+	for (i = 0; i < ST_COUNT && r == SQLITE_OK; i++)
+		r = sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+				       &store->statements[i], NULL);
+	return r;
+}
+
+int
+row_statement(struct store *store, enum statement which)
+{
+	sqlite3_stmt *statement = store->statements[which];
+	int r = sqlite3_step(statement);
+
+	(void)sqlite3_reset(statement);
+	return r == SQLITE_DONE || r == SQLITE_ROW ? SQLITE_OK : r;
+}
+
+int
+row_bind_text(sqlite3_stmt *statement, int at, struct heed_str text)
+{
+	return sqlite3_bind_text64(statement, at, text.data != NULL ? text.data : "", text.len,
+				   SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* A row's values in the order of its statement; what binding says is sticky. */
+struct binder {
+	sqlite3_stmt *statement;
+	int at;
+	int code;
+};
+
+static struct binder
+bind_begin(struct store *store, enum statement which)
+{
+	return (struct binder){.statement = store->statements[which]};
+}
+
+static void
+bind_text(struct binder *binder, struct heed_str text)
+{
+	int r = row_bind_text(binder->statement, ++binder->at, text);
+
+	if (binder->code == SQLITE_OK)
+		binder->code = r;
+}
+
+static void
+bind_bytes(struct binder *binder, const void *data, size_t len)
+{
+	int r = sqlite3_bind_blob64(binder->statement, ++binder->at, len > 0 ? data : "", len,
+				    SQLITE_STATIC);
+
+	if (binder->code == SQLITE_OK)
+		binder->code = r;
+}
+
+static void
+bind_number(struct binder *binder, int64_t number)
+{
+	int r = sqlite3_bind_int64(binder->statement, ++binder->at, number);
+
+	if (binder->code == SQLITE_OK)
+		binder->code = r;
+}
+
+static int
+bind_end(struct binder *binder, struct store *store, enum statement which)
+{
+	return binder->code != SQLITE_OK ? binder->code : row_statement(store, which);
+}
+
+/* ---- rows ------------------------------------------------------------------------------- */
+
+int
+row_write_event(struct store *store, const struct store_event *event, bool *ret_duplicate)
+{
+	struct heed_str parts[2] = {event->source, event->id};
+	struct id_hash hash = id_hash_parts(parts, 2);
+	struct binder b = bind_begin(store, ST_DEDUP);
+	int r;
+
+	bind_bytes(&b, hash.bytes, sizeof(hash.bytes));
+	bind_number(&b, event->received_us);
+	r = bind_end(&b, store, ST_DEDUP);
+	if (r != SQLITE_OK)
+		return r;
+	*ret_duplicate = sqlite3_changes(store->db) == 0;
+	if (*ret_duplicate)
+		return SQLITE_OK;
+	b = bind_begin(store, ST_EVENT);
+	bind_number(&b, event->seq);
+	bind_text(&b, event->source);
+	bind_text(&b, event->id);
+	bind_text(&b, event->type);
+	bind_text(&b, event->subject);
+	bind_number(&b, event->time_us);
+	bind_number(&b, event->received_us);
+	bind_number(&b, event->depth);
+	bind_number(&b, event->parent_run);
+	bind_text(&b, event->trace);
+	bind_text(&b, event->body);
+	return bind_end(&b, store, ST_EVENT);
+}
+
+static int
+write_run(struct store *store, const struct store_run *run)
+{
+	struct binder b = bind_begin(store, ST_RUN);
+
+	bind_number(&b, run->id);
+	bind_number(&b, run->event_seq);
+	bind_text(&b, run->flow);
+	bind_text(&b, run->name);
+	bind_text(&b, run->definition);
+	bind_text(&b, run->key);
+	bind_number(&b, run->state);
+	bind_number(&b, run->due_us);
+	bind_number(&b, run->created_us);
+	bind_number(&b, run->updated_us);
+	bind_number(&b, run->redrives);
+	bind_number(&b, run->tokens_in);
+	bind_number(&b, run->tokens_out);
+	bind_number(&b, run->cost_nano);
+	bind_number(&b, run->calls);
+	bind_text(&b, run->class);
+	bind_text(&b, run->text);
+	bind_text(&b, run->step);
+	return bind_end(&b, store, ST_RUN);
+}
+
+static int
+write_entry(struct store *store, const struct store_entry *entry)
+{
+	struct binder b = bind_begin(store, ST_ENTRY);
+
+	bind_number(&b, entry->run_id);
+	bind_number(&b, entry->n);
+	bind_number(&b, entry->kind);
+	bind_number(&b, entry->state);
+	bind_text(&b, entry->step);
+	bind_number(&b, entry->attempt);
+	bind_number(&b, entry->at_us);
+	bind_number(&b, entry->ended_us);
+	bind_text(&b, entry->model);
+	bind_number(&b, entry->input);
+	bind_number(&b, entry->cached_input);
+	bind_number(&b, entry->cache_write);
+	bind_number(&b, entry->output);
+	bind_number(&b, entry->reasoning);
+	bind_number(&b, entry->cost_nano);
+	bind_text(&b, entry->class);
+	bind_text(&b, entry->request);
+	bind_text(&b, entry->reply);
+	bind_text(&b, entry->detail);
+	bind_number(&b, entry->reserved_nano);
+	return bind_end(&b, store, ST_ENTRY);
+}
+
+static int
+write_cursor(struct store *store, const struct op *op)
+{
+	struct binder b = bind_begin(store, ST_CURSOR);
+
+	bind_text(&b, op->cursor.source);
+	bind_text(&b, op->cursor.position);
+	bind_number(&b, clock_wall_us());
+	return bind_end(&b, store, ST_CURSOR);
+}
+
+static int
+write_definition(struct store *store, const struct op *op)
+{
+	struct binder b = bind_begin(store, ST_DEFINITION);
+
+	bind_text(&b, op->definition.hash);
+	bind_text(&b, op->definition.flow);
+	bind_text(&b, op->definition.name);
+	bind_text(&b, op->definition.text);
+	bind_number(&b, clock_wall_us());
+	return bind_end(&b, store, ST_DEFINITION);
+}
+
+static int
+write_cache(struct store *store, const struct store_cached *cached)
+{
+	struct binder b = bind_begin(store, ST_CACHE);
+
+	bind_bytes(&b, cached->hash.data, cached->hash.len);
+	bind_text(&b, cached->model);
+	bind_text(&b, cached->reply);
+	bind_number(&b, cached->at_us);
+	bind_number(&b, cached->expires_us);
+	return bind_end(&b, store, ST_CACHE);
+}
+
+int
+row_write(struct store *store, const struct op *op)
+{
+	switch (op->kind) {
+	case OP_RUN:
+		return write_run(store, &op->run);
+	case OP_ENTRY:
+		return write_entry(store, &op->entry);
+	case OP_CURSOR:
+		return write_cursor(store, op);
+	case OP_DEFINITION:
+		return write_definition(store, op);
+	case OP_CACHE:
+		return write_cache(store, &op->cached);
+	case OP_EVENT:
+	case OP_SQL:
+	case OP_PRUNE:
+		break;
+	}
+	return SQLITE_MISUSE;
+}
+
+int
+row_prune(struct store *store, const struct op *op, int64_t *ret_pruned)
+{
+	struct binder b = bind_begin(store, ST_PRUNE_DEDUP);
+	int64_t n;
+	int r;
+
+	bind_number(&b, op->prune.seen_before_us);
+	bind_number(&b, STORE_PRUNE_BATCH);
+	r = bind_end(&b, store, ST_PRUNE_DEDUP);
+	if (r != SQLITE_OK)
+		return r;
+	n = sqlite3_changes64(store->db);
+	b = bind_begin(store, ST_PRUNE_CACHE);
+	bind_number(&b, op->prune.expired_us);
+	bind_number(&b, STORE_PRUNE_BATCH);
+	r = bind_end(&b, store, ST_PRUNE_CACHE);
+	if (r != SQLITE_OK)
+		return r;
+	if (sqlite3_changes64(store->db) > n)
+		n = sqlite3_changes64(store->db);
+	*ret_pruned = n;
+	return SQLITE_OK;
+}
