@@ -907,7 +907,7 @@ no_memory_is_said(void **state)
 		struct store_tx *tx;
 
 		event.seq = n + 1;
-		event.id = (struct heed_str){"abcdefgh" + n, 1};
+		event.id = (struct heed_str){&"abcdefgh"[n], 1};
 		mem_fail_after(n, 1);
 		tx = store_begin(store);
 		if (tx == NULL || store_put_event(tx, &event) < 0) {
@@ -1022,7 +1022,7 @@ damage_is_found_after_a_crash(void **state)
 	struct loop *loop = new_loop();
 	struct store *store = open_at(loop, place.where);
 	struct store_tx *tx = store_begin(store);
-	char ids[500][8];
+	char ids[500][16];
 	char noise[4096];
 	int fd;
 	int i;
