@@ -1,9 +1,10 @@
 /*
- * fault.c - a driver around another that fails on demand, for tests of everything above it.
+ * fault.c - a driver around another that fails on demand, for tests of everything above
+ * it.
  *
- * It has no thread, so that the nth commit is the same one in every run of a test. After a
- * cut nothing reaches the disk any more, not even the mark of an orderly close: opening the
- * file again is what a start after a power cut is.
+ * It has no thread, so that the nth commit is the same one in every run of a test. After
+ * a cut nothing reaches the disk any more, not even the mark of an orderly close: opening
+ * the file again is what a start after a power cut is.
  */
 #include "store/local.h"
 
@@ -40,7 +41,8 @@ fault_commit(struct store *store, struct store_tx *first)
 		transaction_fail_all(first, HEED_E_STORE, "the store was made to fail");
 		break;
 	case STORE_FAULT_FULL:
-		transaction_fail_all(first, HEED_E_LIMIT, "the store was made to be full");
+		transaction_fail_all(first, HEED_E_LIMIT,
+		                     "the store was made to be full");
 		break;
 	case STORE_FAULT_CUT_BEHIND:
 		fault->inner->commit(store, first);

@@ -2,11 +2,12 @@
  * line.c - the line of transactions to be committed, and the thread that takes what has
  * gathered as one group.
  *
- *	store_commit ─> line ══ store thread: driver->commit(group) ══> posts ─> done, on the loop
+ *	store_commit ─> line ══ driver->commit(group) ══> posts ─> done, on the loop
  *
- * While a group commits, the next gathers: the busier the store, the larger its groups and
- * the cheaper each transaction. A group has a bound so that the first does not wait for ever.
- * A store without a thread commits inside store_commit, one by one, and still reports later.
+ * While a group commits, the next gathers: the busier the store, the larger its groups
+ * and the cheaper each transaction. A group has a bound so that the first does not wait
+ * for ever. A store without a thread commits inside store_commit, one by one, and still
+ * reports later.
  */
 #include <string.h>
 
@@ -17,7 +18,7 @@
 
 #define GROUP_MAX 2000 /* transactions */
 
-/* ---- reports ---------------------------------------------------------------------------- */
+/* ---- reports ----------------------------------------------------------------------- */
 
 static void
 report(void *arg)
@@ -66,7 +67,7 @@ commit_group(struct store *store, struct store_tx *first)
 	}
 }
 
-/* ---- the thread ------------------------------------------------------------------------- */
+/* ---- the thread -------------------------------------------------------------------- */
 
 /* Under the lock: cut at most GROUP_MAX off the line. */
 static struct store_tx *
@@ -119,8 +120,8 @@ line_start(struct store *store, struct heed_error *error)
 		return 0;
 	r = pthread_create(&store->thread, NULL, line_thread, store);
 	if (r != 0)
-		return error_set(error, HEED_E_LIMIT, "cannot start the store's thread: %s",
-				 strerror(r));
+		return error_set(error, HEED_E_LIMIT,
+		                 "cannot start the store's thread: %s", strerror(r));
 	store->has_thread = true;
 	return 0;
 }
@@ -168,7 +169,7 @@ store_stats(struct store *store, struct store_stats *ret_stats)
 	(void)pthread_mutex_unlock(&store->lock);
 }
 
-/* ---- pruning ---------------------------------------------------------------------------- */
+/* ---- pruning ----------------------------------------------------------------------- */
 
 struct prune {
 	struct store *store;
@@ -184,7 +185,7 @@ static void
 batch_done(void *arg, const struct store_result *result)
 {
 	static const struct store_result no_memory = {.code = HEED_E_NOMEM,
-						      .text = "out of memory"};
+	                                              .text = "out of memory"};
 	struct prune *prune = arg;
 
 	if (result->code == 0 && prune->tx->pruned >= STORE_PRUNE_BATCH) {

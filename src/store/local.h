@@ -1,11 +1,14 @@
 /*
  * local.h - shared by the files of src/store; nobody else includes it.
  *
- *	transaction.c  builds          line.c  queues, groups, reports     look.c  reads aside
- *	store.c        opens, closes   fault.c breaks                      sqlite_*.c  the driver
+ *	transaction.c  builds
+ *	line.c         queues, groups, reports
+ *	look.c         reads aside of the loop
+ *	fault.c        breaks
+ *	sqlite_*.c     the driver
  *
- * The loop's thread owns everything but what is marked; the store's thread owns `db` and its
- * statements while it lives, and a transaction from store_commit until its report.
+ * The loop's thread owns everything but what is marked; the store's thread owns `db` and
+ * its statements while it lives, and a transaction from store_commit until its report.
  */
 #ifndef HEED_STORE_LOCAL_H
 #define HEED_STORE_LOCAL_H
@@ -17,9 +20,18 @@
 
 #define MEMORY_NAME ":memory:"
 
-/* ---- transactions ----------------------------------------------------------------------- */
+/* ---- transactions ------------------------------------------------------------------ */
 
-enum op_kind { OP_EVENT, OP_RUN, OP_ENTRY, OP_CURSOR, OP_DEFINITION, OP_CACHE, OP_SQL, OP_PRUNE };
+enum op_kind {
+	OP_EVENT,
+	OP_RUN,
+	OP_ENTRY,
+	OP_CURSOR,
+	OP_DEFINITION,
+	OP_CACHE,
+	OP_SQL,
+	OP_PRUNE
+};
 
 struct op {
 	struct op *next;
@@ -70,7 +82,7 @@ struct op *transaction_add(struct store_tx *tx, enum op_kind kind);
 /* The same failure for all that are not settled. */
 void transaction_fail_all(struct store_tx *first, int code, const char *text);
 
-/* ---- drivers ---------------------------------------------------------------------------- */
+/* ---- drivers ----------------------------------------------------------------------- */
 
 struct store_driver {
 	const char *prefix; /* of `where`; the path follows when has_path */
@@ -151,11 +163,13 @@ void line_stop(struct store *store); /* commits what waits */
 /* sqlite_open.c */
 int sqlite_error(sqlite3 *db, struct heed_error *error, const char *doing);
 int sqlite_run(sqlite3 *db, const char *sql, struct heed_error *error, const char *doing);
-int sqlite_number(sqlite3 *db, const char *sql, int64_t *ret_number, struct heed_error *error);
+int sqlite_number(sqlite3 *db, const char *sql, int64_t *ret_number,
+                  struct heed_error *error);
 
 /* sqlite_schema.c */
-/* Is it heed's (or empty), and not of a newer heed? *ret_version: its migrations so far. */
-int schema_version(struct store *store, sqlite3 *db, int *ret_version, struct heed_error *error);
+/* Is it heed's (or empty), and not newer? *ret_version: its migrations so far. */
+int schema_version(struct store *store, sqlite3 *db, int *ret_version,
+                   struct heed_error *error);
 extern const int schema_latest;
 int schema_migrate(struct store *store, int version, struct heed_error *error);
 /* Mark it as in use; when its last user did not close it, check that it is whole. */
@@ -168,14 +182,16 @@ int row_prepare(struct store *store);
 int row_statement(struct store *store, enum statement which);
 int row_bind_text(sqlite3_stmt *statement, int at, struct heed_str text);
 int row_write(struct store *store, const struct op *op);
-int row_write_event(struct store *store, const struct store_event *event, bool *ret_duplicate);
+int row_write_event(struct store *store, const struct store_event *event,
+                    bool *ret_duplicate);
 int row_prune(struct store *store, const struct op *op, int64_t *ret_pruned);
 
 /* sqlite_user.c */
 /* Guard `db` against users' statements. */
 void user_guard(struct store *store);
 /* SQLite's code, or HEED_E_PERMANENT with tx->text. */
-int user_run(struct store *store, struct store_tx *tx, const struct op *op, int64_t *ret_changed);
+int user_run(struct store *store, struct store_tx *tx, const struct op *op,
+             int64_t *ret_changed);
 
 /* sqlite_write.c */
 void sqlite_commit(struct store *store, struct store_tx *first);
@@ -192,7 +208,7 @@ struct query {
 typedef int query_fn(void *arg, sqlite3_stmt *row);
 /* Run it, call fn for each row until it returns non-zero, free the query. */
 int query_run(struct store *store, struct query *query, query_fn *fn, void *arg,
-	      struct heed_error *error);
+              struct heed_error *error);
 /* " and TERM NUMBER" unless the number is zero. */
 void query_number(struct query *query, const char *term, int64_t value);
 struct heed_str query_text(sqlite3_stmt *row, int column);

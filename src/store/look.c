@@ -1,10 +1,11 @@
 /*
- * look.c - reading without holding up the loop: one read after the other on a work thread,
- * with a reader of its own, so that a long report neither blocks the loop nor takes more than
- * one work thread. A store in memory has one connection only: its reads run on a later turn.
+ * look.c - reading without holding up the loop: one read after the other on a work
+ * thread, with a reader of its own, so that a long report neither blocks the loop nor
+ * takes more than one work thread. A store in memory has one connection only: its reads
+ * run on a later turn.
  *
- * The line is the loop's; `aside` belongs to whichever work thread runs the first look, and
- * the loop's hand-over orders them.
+ * The line is the loop's; `aside` belongs to whichever work thread runs the first look,
+ * and the loop's hand-over orders them.
  */
 #include <string.h>
 
@@ -37,8 +38,9 @@ look_run(void *arg)
 		if (store->aside == NULL && len < sizeof(where) - 8) {
 			memcpy(where, "sqlite:", 7);
 			memcpy(where + 7, store->path, len);
-			look->code = store_open_readonly((struct heed_str){where, len + 7},
-							 &store->aside, &look->error);
+			look->code =
+				store_open_readonly((struct heed_str){where, len + 7},
+			                            &store->aside, &look->error);
 		}
 		reader = store->aside;
 	}
@@ -83,7 +85,8 @@ start_first(struct store *store)
 		loop_post(store->loop, &store->look_post);
 		return;
 	}
-	store->look_work = (struct loop_work){.run = look_run, .done = look_done, .arg = look};
+	store->look_work =
+		(struct loop_work){.run = look_run, .done = look_done, .arg = look};
 	loop_work(store->loop, &store->look_work);
 }
 

@@ -2,9 +2,10 @@
  * sqlite_open.c - the SQLite driver: its connections, and the lock that keeps it the only
  * writer.
  *
- * One process writes: it holds flock on PATH-lock for as long as it lives, so a second one is
- * refused at once and told by whom. The kernel drops the lock with the process, however that
- * ends. WAL lets others read beside it; synchronous=FULL makes each commit wait for the disk.
+ * One process writes: it holds flock on PATH-lock for as long as it lives, so a second
+ * one is refused at once and told by whom. The kernel drops the lock with the process,
+ * however that ends. WAL lets others read beside it; synchronous=FULL makes each commit
+ * wait for the disk.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,25 +20,28 @@
 #define BUSY_MS 5000
 #define PATH_SIZE 4096
 
-/* A checkpoint rewrites each changed page once, so that fewer of them write less; 16 MiB of
- * log are read back within a fraction of a second after a crash. */
+/* Keys are random, so each group dirties many pages: a large cache keeps them from being
+ * read again, and rare checkpoints write each of them once. It takes a fraction of a
+ * second to read the log back after a crash. */
 static const char writer_pragmas[] =
 	"pragma journal_mode = wal; pragma synchronous = full;"
-	"pragma wal_autocheckpoint = 4000; pragma journal_size_limit = 67108864;"
-	"pragma cache_size = -16000; pragma temp_store = memory";
+	"pragma wal_autocheckpoint = 16000; pragma journal_size_limit = 134217728;"
+	"pragma cache_size = -65536; pragma temp_store = memory";
 
 int
 sqlite_error(sqlite3 *db, struct heed_error *error, const char *doing)
 {
 	int code = sqlite3_errcode(db) & 0xff;
 	int result = code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? HEED_E_CORRUPT
-		     : code == SQLITE_FULL                           ? HEED_E_LIMIT
-		     : code == SQLITE_NOMEM                          ? HEED_E_NOMEM
-								     : HEED_E_STORE;
+	             : code == SQLITE_FULL                           ? HEED_E_LIMIT
+	             : code == SQLITE_NOMEM                          ? HEED_E_NOMEM
+	                                                             : HEED_E_STORE;
 
 	(void)error_set(error, result, "%s: %s", doing, sqlite3_errmsg(db));
 	if (result == HEED_E_CORRUPT)
-		error_hint(error, "restore it from a backup, or move the file away to start anew");
+		error_hint(
+			error,
+			"restore it from a backup, or move the file away to start anew");
 	else if (result == HEED_E_LIMIT)
 		error_hint(error, "make room on the disk");
 	return result;
@@ -47,8 +51,8 @@ int
 sqlite_run(sqlite3 *db, const char *sql, struct heed_error *error, const char *doing)
 {
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK
-		       ? 0
-		       : sqlite_error(db, error, doing);
+	               ? 0
+	               : sqlite_error(db, error, doing);
 }
 
 int
@@ -67,7 +71,7 @@ sqlite_number(sqlite3 *db, const char *sql, int64_t *ret_number, struct heed_err
 	return r;
 }
 
-/* ---- the lock --------------------------------------------------------------------------- */
+/* ---- the lock ---------------------------------------------------------------------- */
 
 static int
 refuse_second(struct store *store, struct heed_error *error)
@@ -77,7 +81,7 @@ refuse_second(struct store *store, struct heed_error *error)
 
 	holder[got > 0 ? got : 0] = '\0';
 	(void)error_set(error, HEED_E_LOCKED, "process %s is using the store %s",
-			holder[0] != '\0' ? holder : "(unknown)", store->path);
+	                holder[0] != '\0' ? holder : "(unknown)", store->path);
 	error_hint(error, "stop it first, or give this one another store");
 	return HEED_E_LOCKED;
 }
@@ -93,23 +97,25 @@ take_lock(struct store *store, struct heed_error *error)
 		return error_set(error, HEED_E_IO, "the store's path is too long");
 	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (store->lock_fd < 0) {
-		(void)error_set(error, HEED_E_IO, "cannot create %s: %s", path, strerror(errno));
+		(void)error_set(error, HEED_E_IO, "cannot create %s: %s", path,
+		                strerror(errno));
 		error_hint(error, "the folder must be there and writable");
 		return HEED_E_IO;
 	}
 	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
 			return refuse_second(store, error);
-		return error_set(error, HEED_E_IO, "cannot lock %s: %s", path, strerror(errno));
+		return error_set(error, HEED_E_IO, "cannot lock %s: %s", path,
+		                 strerror(errno));
 	}
-	/* The number is for people only: a full disk must not keep the store from opening. */
+	/* The number is for people: a full disk must not keep the store from opening. */
 	len = snprintf(self, sizeof(self), "%ld", (long)getpid());
 	if (ftruncate(store->lock_fd, 0) == 0)
 		(void)!pwrite(store->lock_fd, self, (size_t)len, 0);
 	return 0;
 }
 
-/* ---- connections ------------------------------------------------------------------------ */
+/* ---- connections ------------------------------------------------------------------- */
 
 static int
 open_file(struct store *store, sqlite3 **ret_db, int flags, struct heed_error *error)
@@ -119,7 +125,8 @@ open_file(struct store *store, sqlite3 **ret_db, int flags, struct heed_error *e
 
 	(void)snprintf(doing, sizeof(doing), "cannot open the store %s", path);
 	if (sqlite3_open_v2(path, ret_db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		return *ret_db != NULL ? sqlite_error(*ret_db, error, doing) : error_nomem(error);
+		return *ret_db != NULL ? sqlite_error(*ret_db, error, doing)
+		                       : error_nomem(error);
 	(void)sqlite3_busy_timeout(*ret_db, BUSY_MS);
 	(void)sqlite3_db_config(*ret_db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	return 0;
@@ -131,15 +138,16 @@ open_writer(struct store *store, struct heed_error *error)
 {
 	int version;
 
-	HEED_TRY(open_file(store, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error));
+	HEED_TRY(open_file(store, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+	                   error));
 	HEED_TRY(schema_version(store, store->db, &version, error));
 	HEED_TRY(sqlite_run(store->db, writer_pragmas, error, "cannot open the store"));
 	HEED_TRY(schema_migrate(store, version, error));
 	HEED_TRY(schema_mark_open(store, error));
 	HEED_TRY(sqlite_number(store->db, "select coalesce(max(seq), 0) + 1 from events",
-			       &store->next_event, error));
+	                       &store->next_event, error));
 	HEED_TRY(sqlite_number(store->db, "select coalesce(max(id), 0) + 1 from runs",
-			       &store->next_run, error));
+	                       &store->next_run, error));
 	if (row_prepare(store) != SQLITE_OK)
 		return sqlite_error(store->db, error, "cannot prepare the store");
 	user_guard(store);
@@ -153,8 +161,8 @@ open_looker(struct store *store, struct heed_error *error)
 	int version;
 
 	if (access(store->path, R_OK) < 0) {
-		(void)error_set(error, HEED_E_NOTFOUND, "there is no store %s: %s", store->path,
-				strerror(errno));
+		(void)error_set(error, HEED_E_NOTFOUND, "there is no store %s: %s",
+		                store->path, strerror(errno));
 		error_hint(error, "heed run makes it");
 		return HEED_E_NOTFOUND;
 	}
@@ -163,8 +171,8 @@ open_looker(struct store *store, struct heed_error *error)
 	if (version == schema_latest)
 		return 0;
 	(void)error_set(error, HEED_E_UNSUPPORTED,
-			"the store %s is of version %d; this heed reads version %d", store->path,
-			version, schema_latest);
+	                "the store %s is of version %d; this heed reads version %d",
+	                store->path, version, schema_latest);
 	error_hint(error, "heed run brings it up to date");
 	return HEED_E_UNSUPPORTED;
 }
@@ -191,7 +199,8 @@ sqlite_close(struct store *store)
 	if (store->opened && !store->fault.cut)
 		schema_mark_closed(store);
 	if (store->fault.cut) /* and leave the log for the next opening */
-		(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+		                        NULL);
 	(void)sqlite3_close(store->db);
 	if (store->lock_fd >= 0)
 		(void)close(store->lock_fd);
@@ -201,7 +210,8 @@ static int
 memory_open(struct store *store, struct heed_error *error)
 {
 	if (store->loop == NULL)
-		return error_set(error, HEED_E_NOTFOUND, "a store in memory is its process's own");
+		return error_set(error, HEED_E_NOTFOUND,
+		                 "a store in memory is its process's own");
 	HEED_TRY(open_writer(store, error));
 	store->reader = store->db;
 	return 0;

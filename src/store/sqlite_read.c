@@ -24,7 +24,7 @@ query_text(sqlite3_stmt *st, int column)
 	const char *text = (const char *)sqlite3_column_text(st, column);
 
 	return (struct heed_str){text != NULL ? text : "",
-				 (size_t)sqlite3_column_bytes(st, column)};
+	                         (size_t)sqlite3_column_bytes(st, column)};
 }
 
 static void
@@ -101,9 +101,10 @@ where_states(struct query *query, const char *states, struct heed_error *error)
 		int state = store_run_state_find(name);
 
 		if (state < 0) {
-			(void)error_set(error, HEED_E_INVALID, "there is no state \"%.*s\"",
-					STR_ARG(name));
-			error_hint(error, "ready, active, waiting, held, done, dead or dropped");
+			(void)error_set(error, HEED_E_INVALID,
+			                "there is no state \"%.*s\"", STR_ARG(name));
+			error_hint(error,
+			           "ready, active, waiting, held, done, dead or dropped");
 			return HEED_E_INVALID;
 		}
 		open = open && state != RUN_DONE;
@@ -111,7 +112,7 @@ where_states(struct query *query, const char *states, struct heed_error *error)
 		comma = ",";
 	}
 	buf_adds(&query->sql, ")");
-	if (open) /* SQLite does not see by itself that the partial index holds them all */
+	if (open) /* SQLite does not see by itself that the index holds them */
 		buf_adds(&query->sql, " and r.state <> 5");
 	return 0;
 }
@@ -123,8 +124,8 @@ static void
 finish(struct query *query, const char *column, const struct store_filter *filter)
 {
 	if (filter->after != 0)
-		buf_addf(&query->sql, " and %s %s %lld", column, filter->newest ? "<" : ">",
-			 (long long)filter->after);
+		buf_addf(&query->sql, " and %s %s %lld", column,
+		         filter->newest ? "<" : ">", (long long)filter->after);
 	buf_addf(&query->sql, " order by %s %s", column, filter->newest ? "desc" : "asc");
 	if (filter->limit > 0)
 		buf_addf(&query->sql, " limit %lld", (long long)filter->limit);
@@ -132,7 +133,7 @@ finish(struct query *query, const char *column, const struct store_filter *filte
 
 int
 query_run(struct store *store, struct query *query, query_fn *fn, void *arg,
-	  struct heed_error *error)
+          struct heed_error *error)
 {
 	sqlite3_stmt *st = NULL;
 	int result = 0;
@@ -143,10 +144,11 @@ query_run(struct store *store, struct query *query, query_fn *fn, void *arg,
 		buf_done(&query->sql);
 		return error_nomem(error);
 	}
-	r = sqlite3_prepare_v2(store->reader, query->sql.data, (int)query->sql.len, &st, NULL);
+	r = sqlite3_prepare_v2(store->reader, query->sql.data, (int)query->sql.len, &st,
+	                       NULL);
 	for (i = 0; r == SQLITE_OK && i < query->n; i++)
-		r = sqlite3_bind_text64(st, i + 1, query->values[i].data, query->values[i].len,
-					SQLITE_STATIC, SQLITE_UTF8);
+		r = sqlite3_bind_text64(st, i + 1, query->values[i].data,
+		                        query->values[i].len, SQLITE_STATIC, SQLITE_UTF8);
 	while (r == SQLITE_OK && (r = sqlite3_step(st)) == SQLITE_ROW) {
 		result = fn(arg, st);
 		if (result != 0)
@@ -160,7 +162,7 @@ query_run(struct store *store, struct query *query, query_fn *fn, void *arg,
 	return result;
 }
 
-/* ---- events ----------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------ */
 
 struct event_call {
 	store_event_fn *fn;
@@ -178,8 +180,8 @@ event_row(void *arg, sqlite3_stmt *st)
 }
 
 int
-store_read_events(struct store *store, const struct store_filter *filter, store_event_fn *fn,
-		  void *arg, struct heed_error *error)
+store_read_events(struct store *store, const struct store_filter *filter,
+                  store_event_fn *fn, void *arg, struct heed_error *error)
 {
 	struct event_call call = {fn, arg};
 	struct query query = {.n = 0};
@@ -196,7 +198,7 @@ store_read_events(struct store *store, const struct store_filter *filter, store_
 	return query_run(store, &query, event_row, &call, error);
 }
 
-/* ---- runs ------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------- */
 
 struct run_call {
 	store_run_fn *fn;
@@ -217,7 +219,7 @@ run_row(void *arg, sqlite3_stmt *st)
 
 int
 store_read_runs(struct store *store, const struct store_filter *filter, store_run_fn *fn,
-		void *arg, struct heed_error *error)
+                void *arg, struct heed_error *error)
 {
 	struct run_call call = {fn, arg};
 	struct query query = {.n = 0};
@@ -225,7 +227,7 @@ store_read_runs(struct store *store, const struct store_filter *filter, store_ru
 
 	buf_init(&query.sql, 0);
 	buf_adds(&query.sql, "select " RUN_COLUMNS ", " EVENT_COLUMNS
-			     " from runs r join events e on e.seq = r.event_seq where 1");
+	                     " from runs r join events e on e.seq = r.event_seq where 1");
 	r = where_states(&query, filter->states, error);
 	if (r < 0) {
 		buf_done(&query.sql);
@@ -244,7 +246,7 @@ store_read_runs(struct store *store, const struct store_filter *filter, store_ru
 	return query_run(store, &query, run_row, &call, error);
 }
 
-/* ---- journals --------------------------------------------------------------------------- */
+/* ---- journals ---------------------------------------------------------------------- */
 
 struct entry_call {
 	store_entry_fn *fn;
@@ -283,13 +285,14 @@ entry_row(void *arg, sqlite3_stmt *st)
 
 int
 store_read_journal(struct store *store, int64_t run_id, store_entry_fn *fn, void *arg,
-		   struct heed_error *error)
+                   struct heed_error *error)
 {
 	struct entry_call call = {fn, arg};
 	struct query query = {.n = 0};
 
 	buf_init(&query.sql, 0);
-	buf_addf(&query.sql, "select " ENTRY_COLUMNS " from journal where run_id = %lld order by n",
-		 (long long)run_id);
+	buf_addf(&query.sql,
+	         "select " ENTRY_COLUMNS " from journal where run_id = %lld order by n",
+	         (long long)run_id);
 	return query_run(store, &query, entry_row, &call, error);
 }

@@ -15,40 +15,45 @@ static const char *const texts[ST_COUNT] = {
 	[ST_RELEASE] = "release tx",
 	[ST_UNSAVE] = "rollback to tx",
 	[ST_DEDUP] = "insert into dedup(hash, at_us) values(?, ?) on conflict do nothing",
-	[ST_EVENT] = "insert into events(seq, source, id, type, subject, time_us, received_us,"
-		     " depth, parent_run, trace, body) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[ST_RUN] = "insert into runs(id, event_seq, flow, name, definition, key, state, due_us,"
-		   " created_us, updated_us, redrives, tokens_in, tokens_out, cost_nano, calls,"
-		   " class, text, step)"
-		   " values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		   " on conflict(id) do update set flow = excluded.flow,"
-		   " name = excluded.name, definition = excluded.definition,"
-		   " key = excluded.key, state = excluded.state, due_us = excluded.due_us,"
-		   " created_us = excluded.created_us, updated_us = excluded.updated_us,"
-		   " redrives = excluded.redrives, tokens_in = excluded.tokens_in,"
-		   " tokens_out = excluded.tokens_out, cost_nano = excluded.cost_nano,"
-		   " calls = excluded.calls, class = excluded.class, text = excluded.text,"
-		   " step = excluded.step",
-	[ST_ENTRY] = "insert into journal(run_id, n, kind, state, step, attempt, at_us, ended_us,"
-		     " model, input, cached_input, cache_write, output, reasoning, cost_nano,"
-		     " class, request, reply, detail, reserved_nano)"
-		     " values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		     " on conflict(run_id, n) do update set kind = excluded.kind,"
-		     " state = excluded.state, step = excluded.step, attempt = excluded.attempt,"
-		     " at_us = excluded.at_us, ended_us = excluded.ended_us,"
-		     " model = excluded.model, input = excluded.input,"
-		     " cached_input = excluded.cached_input, cache_write = excluded.cache_write,"
-		     " output = excluded.output, reasoning = excluded.reasoning,"
-		     " cost_nano = excluded.cost_nano, class = excluded.class,"
-		     " request = excluded.request, reply = excluded.reply,"
-		     " detail = excluded.detail, reserved_nano = excluded.reserved_nano",
-	[ST_CURSOR] = "insert or replace into cursors(source, position, at_us) values(?, ?, ?)",
+	[ST_EVENT] = "insert into events(seq, source, id, type, subject, time_us,"
+		     " received_us, depth, parent_run, trace, body)"
+		     " values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[ST_RUN] =
+		"insert into runs(id, event_seq, flow, name, definition, key, state,"
+		" due_us, created_us, updated_us, redrives, tokens_in, tokens_out,"
+		" cost_nano, calls, class, text, step)"
+		" values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" on conflict(id) do update set flow = excluded.flow,"
+		" name = excluded.name, definition = excluded.definition,"
+		" key = excluded.key, state = excluded.state, due_us = excluded.due_us,"
+		" created_us = excluded.created_us, updated_us = excluded.updated_us,"
+		" redrives = excluded.redrives, tokens_in = excluded.tokens_in,"
+		" tokens_out = excluded.tokens_out, cost_nano = excluded.cost_nano,"
+		" calls = excluded.calls, class = excluded.class, text = excluded.text,"
+		" step = excluded.step",
+	[ST_ENTRY] =
+		"insert into journal(run_id, n, kind, state, step, attempt, at_us,"
+		" ended_us, model, input, cached_input, cache_write, output, reasoning,"
+		" cost_nano, class, request, reply, detail, reserved_nano)"
+		" values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" on conflict(run_id, n) do update set kind = excluded.kind,"
+		" state = excluded.state, step = excluded.step,"
+		" attempt = excluded.attempt, at_us = excluded.at_us,"
+		" ended_us = excluded.ended_us, model = excluded.model,"
+		" input = excluded.input, cached_input = excluded.cached_input,"
+		" cache_write = excluded.cache_write, output = excluded.output,"
+		" reasoning = excluded.reasoning, cost_nano = excluded.cost_nano,"
+		" class = excluded.class, request = excluded.request,"
+		" reply = excluded.reply, detail = excluded.detail,"
+		" reserved_nano = excluded.reserved_nano",
+	[ST_CURSOR] = "insert or replace into cursors(source, position, at_us)"
+		      " values(?, ?, ?)",
 	[ST_DEFINITION] = "insert into definitions(hash, flow, name, text, at_us)"
 			  " values(?, ?, ?, ?, ?) on conflict do nothing",
 	[ST_CACHE] = "insert or replace into cache(hash, model, reply, at_us, expires_us)"
 		     " values(?, ?, ?, ?, ?)",
-	[ST_PRUNE_DEDUP] = "delete from dedup where hash in"
-			   " (select hash from dedup where at_us < ? order by at_us limit ?)",
+	[ST_PRUNE_DEDUP] = "delete from dedup where hash in (select hash from dedup"
+			   " where at_us < ? order by at_us limit ?)",
 	[ST_PRUNE_CACHE] = "delete from cache where hash in (select hash from cache"
 			   " where expires_us <= ? order by expires_us limit ?)",
 };
@@ -61,7 +66,7 @@ row_prepare(struct store *store)
 
 	for (i = 0; i < ST_COUNT && r == SQLITE_OK; i++)
 		r = sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
-				       &store->statements[i], NULL);
+		                       &store->statements[i], NULL);
 	return r;
 }
 
@@ -78,8 +83,8 @@ row_statement(struct store *store, enum statement which)
 int
 row_bind_text(sqlite3_stmt *statement, int at, struct heed_str text)
 {
-	return sqlite3_bind_text64(statement, at, text.data != NULL ? text.data : "", text.len,
-				   SQLITE_STATIC, SQLITE_UTF8);
+	return sqlite3_bind_text64(statement, at, text.data != NULL ? text.data : "",
+	                           text.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
 /* A row's values in the order of its statement; what binding says is sticky. */
@@ -107,8 +112,8 @@ bind_text(struct binder *binder, struct heed_str text)
 static void
 bind_bytes(struct binder *binder, const void *data, size_t len)
 {
-	int r = sqlite3_bind_blob64(binder->statement, ++binder->at, len > 0 ? data : "", len,
-				    SQLITE_STATIC);
+	int r = sqlite3_bind_blob64(binder->statement, ++binder->at, len > 0 ? data : "",
+	                            len, SQLITE_STATIC);
 
 	if (binder->code == SQLITE_OK)
 		binder->code = r;
@@ -129,7 +134,7 @@ bind_end(struct binder *binder, struct store *store, enum statement which)
 	return binder->code != SQLITE_OK ? binder->code : row_statement(store, which);
 }
 
-/* ---- rows ------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------- */
 
 int
 row_write_event(struct store *store, const struct store_event *event, bool *ret_duplicate)

@@ -1,10 +1,11 @@
 /*
- * sqlite_sum.c - single values and sums: cursors, definitions, cached answers, counts, costs.
+ * sqlite_sum.c - single values and sums: cursors, definitions, cached answers, counts,
+ * costs.
  */
 #include "base/error.h"
 #include "store/local.h"
 
-/* ---- single values ---------------------------------------------------------------------- */
+/* ---- single values ----------------------------------------------------------------- */
 
 struct text_call {
 	struct arena *arena;
@@ -23,8 +24,8 @@ text_row(void *arg, sqlite3_stmt *row)
 }
 
 static int
-read_text(struct store *store, const char *sql, struct heed_str key, struct text_call *call,
-	  struct heed_error *error)
+read_text(struct store *store, const char *sql, struct heed_str key,
+          struct text_call *call, struct heed_error *error)
 {
 	struct query query = {.n = 1, .values = {key}};
 
@@ -35,27 +36,28 @@ read_text(struct store *store, const char *sql, struct heed_str key, struct text
 
 int
 store_read_cursor(struct store *store, struct heed_str source, struct arena *arena,
-		  struct heed_str *ret_position, struct heed_error *error)
+                  struct heed_str *ret_position, struct heed_error *error)
 {
 	struct text_call call = {.arena = arena};
 
-	HEED_TRY(read_text(store, "select position from cursors where source = ?", source, &call,
-			   error));
+	HEED_TRY(read_text(store, "select position from cursors where source = ?", source,
+	                   &call, error));
 	*ret_position = call.text;
 	return 0;
 }
 
 int
 store_read_definition(struct store *store, struct heed_str hash, struct arena *arena,
-		      struct heed_str *ret_text, struct heed_error *error)
+                      struct heed_str *ret_text, struct heed_error *error)
 {
 	struct text_call call = {.arena = arena};
 
-	HEED_TRY(read_text(store, "select text from definitions where hash = ?", hash, &call,
-			   error));
+	HEED_TRY(read_text(store, "select text from definitions where hash = ?", hash,
+	                   &call, error));
 	if (!call.found)
-		return error_set(error, HEED_E_NOTFOUND, "the definition %.*s is not in the store",
-				 STR_ARG(hash));
+		return error_set(error, HEED_E_NOTFOUND,
+		                 "the definition %.*s is not in the store",
+		                 STR_ARG(hash));
 	*ret_text = call.text;
 	return 0;
 }
@@ -76,30 +78,33 @@ cache_row(void *arg, sqlite3_stmt *row)
 	call->cached.reply = arena_str(call->arena, query_text(row, 1));
 	call->cached.at_us = sqlite3_column_int64(row, 2);
 	call->cached.expires_us = sqlite3_column_int64(row, 3);
-	return call->cached.model.data == NULL || call->cached.reply.data == NULL ? HEED_E_NOMEM
-										  : 0;
+	return call->cached.model.data == NULL || call->cached.reply.data == NULL
+	               ? HEED_E_NOMEM
+	               : 0;
 }
 
 int
 store_read_cache(struct store *store, struct heed_str hash, int64_t now_us,
-		 struct arena *arena, struct store_cached *ret_cached, struct heed_error *error)
+                 struct arena *arena, struct store_cached *ret_cached,
+                 struct heed_error *error)
 {
 	struct cache_call call = {.arena = arena, .cached = {.hash = hash}};
 	struct query query = {.n = 1, .values = {hash}};
 
 	buf_init(&query.sql, 0);
 	buf_addf(&query.sql,
-		 "select model, reply, at_us, expires_us from cache"
-		 " where hash = cast(? as blob) and expires_us > %lld",
-		 (long long)now_us);
+	         "select model, reply, at_us, expires_us from cache"
+	         " where hash = cast(? as blob) and expires_us > %lld",
+	         (long long)now_us);
 	HEED_TRY(query_run(store, &query, cache_row, &call, error));
 	if (!call.found)
-		return error_set(error, HEED_E_NOTFOUND, "the answer is not in the store");
+		return error_set(error, HEED_E_NOTFOUND,
+		                 "the answer is not in the store");
 	*ret_cached = call.cached;
 	return 0;
 }
 
-/* ---- counts ----------------------------------------------------------------------------- */
+/* ---- counts ------------------------------------------------------------------------ */
 
 static int
 count_row(void *arg, sqlite3_stmt *row)
@@ -114,26 +119,26 @@ count_row(void *arg, sqlite3_stmt *row)
 	return 0;
 }
 
-/* Those that are done are the rest: all runs and all others can be counted in an index. */
+/* Those done are the rest: all runs, and all others, can be counted in an index. */
 int
 store_read_counts(struct store *store, struct store_counts *ret_counts,
-		  struct heed_error *error)
+                  struct heed_error *error)
 {
 	struct store_counts counts = {.events = 0};
 	struct query query = {.n = 0};
 
 	buf_init(&query.sql, 0);
 	buf_adds(&query.sql,
-		 "select -1, count(*) from events union all"
-		 " select 5, (select count(*) from runs)"
-		 " - (select count(*) from runs where state <> 5) union all"
-		 " select state, count(*) from runs where state <> 5 group by state");
+	         "select -1, count(*) from events union all"
+	         " select 5, (select count(*) from runs)"
+	         " - (select count(*) from runs where state <> 5) union all"
+	         " select state, count(*) from runs where state <> 5 group by state");
 	HEED_TRY(query_run(store, &query, count_row, &counts, error));
 	*ret_counts = counts;
 	return 0;
 }
 
-/* ---- costs ------------------------------------------------------------------------------ */
+/* ---- costs ------------------------------------------------------------------------- */
 
 #define JOIN_RUN " join runs r on r.id = j.run_id"
 #define JOIN_EVENT JOIN_RUN " join events e on e.seq = r.event_seq"
@@ -174,17 +179,17 @@ cost_row(void *arg, sqlite3_stmt *row)
 
 int
 store_read_costs(struct store *store, enum store_cost_by by, int64_t since_us,
-		 int64_t until_us, store_cost_fn *fn, void *arg, struct heed_error *error)
+                 int64_t until_us, store_cost_fn *fn, void *arg, struct heed_error *error)
 {
 	struct cost_call call = {fn, arg};
 	struct query query = {.n = 0};
 
 	buf_init(&query.sql, 0);
 	buf_addf(&query.sql,
-		 "select %s, count(distinct j.run_id), count(*), sum(j.input),"
-		 " sum(j.cached_input), sum(j.cache_write), sum(j.output), sum(j.reasoning),"
-		 " sum(j.cost_nano) from journal j%s where j.kind = 0",
-		 cost_groups[by].group, cost_groups[by].join);
+	         "select %s, count(distinct j.run_id), count(*), sum(j.input),"
+	         " sum(j.cached_input), sum(j.cache_write), sum(j.output),"
+	         " sum(j.reasoning), sum(j.cost_nano) from journal j%s where j.kind = 0",
+	         cost_groups[by].group, cost_groups[by].join);
 	query_number(&query, "j.at_us >=", since_us);
 	query_number(&query, "j.at_us <", until_us);
 	buf_adds(&query.sql, " group by 1 order by 9 desc, 1");

@@ -1,11 +1,11 @@
 /*
  * sqlite_user.c - a user's statement inside heed's transaction.
  *
- * It shares the connection, so it is fenced in: it may not write heed's tables, end or open
- * transactions, attach files, set pragmas or run long. SQLite asks the authorizer when it
- * compiles a statement, with all triggers and views that it brings. The authorizer is always
- * installed and lenient outside of users' statements, because to install one makes SQLite
- * compile every prepared statement again.
+ * It shares the connection, so it is fenced in: it may not write heed's tables, end or
+ * open transactions, attach files, set pragmas or run long. SQLite asks the authorizer
+ * when it compiles a statement, with all triggers and views that it brings. The
+ * authorizer is always installed and lenient outside of users' statements, because to
+ * install one makes SQLite compile every prepared statement again.
  */
 #include <stdio.h>
 
@@ -22,8 +22,8 @@ is_heeds(const char *name)
 }
 
 static int
-authorize(void *arg, int action, const char *first, const char *second, const char *schema,
-	  const char *trigger)
+authorize(void *arg, int action, const char *first, const char *second,
+          const char *schema, const char *trigger)
 {
 	const struct store *store = arg;
 
@@ -84,8 +84,9 @@ judge(struct store *store, struct store_tx *tx, int code)
 		return code;
 	if ((code & 0xff) == SQLITE_AUTH)
 		return refuse(tx,
-			      "%s: it may not touch heed's tables, transactions, pragmas or files",
-			      sqlite3_errmsg(store->db));
+		              "%s: it may not touch heed's tables, transactions, pragmas "
+		              "or files",
+		              sqlite3_errmsg(store->db));
 	if ((code & 0xff) == SQLITE_INTERRUPT)
 		return refuse(tx, "the statement took too long%s", "");
 	return refuse(tx, "%s", sqlite3_errmsg(store->db));
@@ -113,7 +114,8 @@ bind_json(struct store_tx *tx, sqlite3_stmt *st, int at, struct heed_json value)
 }
 
 static int
-bind_all(struct store *store, struct store_tx *tx, sqlite3_stmt *st, struct heed_json values)
+bind_all(struct store *store, struct store_tx *tx, sqlite3_stmt *st,
+         struct heed_json values)
 {
 	int n = sqlite3_bind_parameter_count(st);
 	int i;
@@ -121,13 +123,16 @@ bind_all(struct store *store, struct store_tx *tx, sqlite3_stmt *st, struct heed
 
 	for (i = 1; i <= n; i++) {
 		const char *name = sqlite3_bind_parameter_name(st, i);
-		const struct heed_json *value = name != NULL ? json_get(values, name + 1) : NULL;
+		const struct heed_json *value =
+			name != NULL ? json_get(values, name + 1) : NULL;
 
 		if (value == NULL)
 			return refuse(tx, "no value for %s", name);
 		r = bind_json(tx, st, i, *value);
 		if (r == SQLITE_RANGE)
-			return refuse(tx, "the number for %s is above 9223372036854775807", name);
+			return refuse(tx,
+			              "the number for %s is above 9223372036854775807",
+			              name);
 		if (r != SQLITE_OK)
 			return judge(store, tx, r);
 	}
@@ -136,7 +141,8 @@ bind_all(struct store *store, struct store_tx *tx, sqlite3_stmt *st, struct heed
 
 /* One statement, nothing behind it but space and comments. */
 static int
-prepare(struct store *store, struct store_tx *tx, struct heed_str text, sqlite3_stmt **ret_st)
+prepare(struct store *store, struct store_tx *tx, struct heed_str text,
+        sqlite3_stmt **ret_st)
 {
 	sqlite3_stmt *second = NULL;
 	const char *tail = NULL;
@@ -144,13 +150,14 @@ prepare(struct store *store, struct store_tx *tx, struct heed_str text, sqlite3_
 
 	if (text.len > INT32_MAX / 2)
 		return refuse(tx, "the statement is too long%s", "");
-	r = sqlite3_prepare_v2(store->db, text.data != NULL ? text.data : "", (int)text.len,
-			       ret_st, &tail);
+	r = sqlite3_prepare_v2(store->db, text.data != NULL ? text.data : "",
+	                       (int)text.len, ret_st, &tail);
 	if (r != SQLITE_OK)
 		return judge(store, tx, r);
 	if (*ret_st == NULL)
 		return refuse(tx, "there is no statement%s", "");
-	r = sqlite3_prepare_v2(store->db, tail, (int)(text.data + text.len - tail), &second, NULL);
+	r = sqlite3_prepare_v2(store->db, tail, (int)(text.data + text.len - tail),
+	                       &second, NULL);
 	(void)sqlite3_finalize(second);
 	if (r != SQLITE_OK || second != NULL)
 		return refuse(tx, "there is more than one statement%s", "");
@@ -173,7 +180,8 @@ run(struct store *store, struct store_tx *tx, const struct op *op, sqlite3_stmt 
 }
 
 int
-user_run(struct store *store, struct store_tx *tx, const struct op *op, int64_t *ret_changed)
+user_run(struct store *store, struct store_tx *tx, const struct op *op,
+         int64_t *ret_changed)
 {
 	int64_t before = sqlite3_total_changes64(store->db);
 	sqlite3_stmt *st = NULL;

@@ -2,13 +2,13 @@
  * sqlite_write.c - a group of transactions as one of SQLite's.
  *
  * Fast path: begin, every row of every transaction, commit. A transaction with a user's
- * statement runs in a savepoint, so that its failure is its own. If some other one fails, the
- * group is written again with a savepoint for each. A statement can also throw away the whole
- * group (ON CONFLICT ROLLBACK, an interrupt): its transaction is then settled as failed and
- * the rest is written again without it.
+ * statement runs in a savepoint, so that its failure is its own. If some other one fails,
+ * the group is written again with a savepoint for each. A statement can also throw away
+ * the whole group (ON CONFLICT ROLLBACK, an interrupt): its transaction is then settled
+ * as failed and the rest is written again without it.
  *
- * What is everybody's trouble (disk full, I/O, damage) fails the group: nothing was written,
- * nothing was acknowledged.
+ * What is everybody's trouble (disk full, I/O, damage) fails the group: nothing was
+ * written, nothing was acknowledged.
  */
 #include <stdio.h>
 
@@ -35,7 +35,7 @@ sqlite_is_fatal(int code)
 	}
 }
 
-/* ---- one transaction -------------------------------------------------------------------- */
+/* ---- one transaction --------------------------------------------------------------- */
 
 /* Where its writing has come to. */
 struct progress {
@@ -46,7 +46,8 @@ struct progress {
 
 /* SQLite's code, or HEED_E_PERMANENT with tx->text. */
 static int
-write_op(struct store *store, struct store_tx *tx, const struct op *op, struct progress *progress)
+write_op(struct store *store, struct store_tx *tx, const struct op *op,
+         struct progress *progress)
 {
 	int r;
 
@@ -60,7 +61,8 @@ write_op(struct store *store, struct store_tx *tx, const struct op *op, struct p
 	if (op->kind == OP_SQL) {
 		size_t n = progress->sql++;
 
-		return progress->skip ? SQLITE_OK : user_run(store, tx, op, &tx->changed[n]);
+		return progress->skip ? SQLITE_OK
+		                      : user_run(store, tx, op, &tx->changed[n]);
 	}
 	if (progress->skip)
 		return SQLITE_OK;
@@ -98,11 +100,12 @@ note_failure(struct store *store, struct store_tx *tx, int r)
 	}
 	tx->code = HEED_E_STORE;
 	(void)sqlite_error(store->db, &error, "cannot write the store");
-	(void)snprintf(tx->text, sizeof(tx->text), "%.*s", (int)sizeof(tx->text) - 1, error.text);
+	(void)snprintf(tx->text, sizeof(tx->text), "%.*s", (int)sizeof(tx->text) - 1,
+	               error.text);
 }
 
-/* SQLITE_OK: it is written, or failed alone. HEED_E_PERMANENT: it took the group with it and
- * is settled. Another code of SQLite's: the group failed. */
+/* SQLITE_OK: it is written, or failed alone. HEED_E_PERMANENT: it took the group with
+ * it and is settled. Another code of SQLite's: the group failed. */
 static int
 write_tx(struct store *store, struct store_tx *tx, bool isolate)
 {
@@ -127,11 +130,12 @@ write_tx(struct store *store, struct store_tx *tx, bool isolate)
 	return r != SQLITE_OK ? r : row_statement(store, ST_RELEASE);
 }
 
-/* ---- groups ----------------------------------------------------------------------------- */
+/* ---- groups ------------------------------------------------------------------------ */
 
 /* As write_tx; on a failure nothing is written and *error has words. */
 static int
-write_group(struct store *store, struct store_tx *first, bool isolate, struct heed_error *error)
+write_group(struct store *store, struct store_tx *first, bool isolate,
+            struct heed_error *error)
 {
 	struct store_tx *tx;
 	int r = row_statement(store, ST_BEGIN);
@@ -144,7 +148,8 @@ write_group(struct store *store, struct store_tx *first, bool isolate, struct he
 	if (r == SQLITE_OK)
 		return r;
 	if (r == SQLITE_NOMEM)
-		(void)error_set(error, HEED_E_STORE, "cannot write the store: out of memory");
+		(void)error_set(error, HEED_E_STORE,
+		                "cannot write the store: out of memory");
 	else
 		(void)sqlite_error(store->db, error, "cannot write the store");
 	if (!sqlite3_get_autocommit(store->db))
@@ -169,6 +174,7 @@ sqlite_commit(struct store *store, struct store_tx *first)
 			break;
 		isolate = true;
 	}
-	transaction_fail_all(first, error.code == HEED_E_LIMIT ? HEED_E_LIMIT : HEED_E_STORE,
-			     error.text);
+	transaction_fail_all(first,
+	                     error.code == HEED_E_LIMIT ? HEED_E_LIMIT : HEED_E_STORE,
+	                     error.text);
 }

@@ -1,6 +1,6 @@
 /*
- * store.c - opening and closing a store, its kinds, its numbers, its names. Transactions are
- * built in transaction.c, queued in line.c and written by the kind's driver.
+ * store.c - opening and closing a store, its kinds, its numbers, its names. Transactions
+ * are built in transaction.c, queued in line.c and written by the kind's driver.
  */
 #include <string.h>
 
@@ -11,20 +11,22 @@
 static const struct store_driver *const drivers[] = {&sqlite_driver, &memory_driver};
 #define DRIVERS (sizeof(drivers) / sizeof(drivers[0]))
 
-/* ---- names ------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------- */
 
 static const char *const run_state_names[] = {
-	[RUN_NEW] = "new",   [RUN_READY] = "ready", [RUN_ACTIVE] = "active",
-	[RUN_WAITING] = "waiting", [RUN_HELD] = "held",   [RUN_DONE] = "done",
-	[RUN_DEAD] = "dead", [RUN_DROPPED] = "dropped",
+	[RUN_NEW] = "new",         [RUN_READY] = "ready",     [RUN_ACTIVE] = "active",
+	[RUN_WAITING] = "waiting", [RUN_HELD] = "held",       [RUN_DONE] = "done",
+	[RUN_DEAD] = "dead",       [RUN_DROPPED] = "dropped",
 };
 static const char *const entry_kind_names[] = {
 	[ENTRY_ASK] = "ask",     [ENTRY_ACT] = "act",   [ENTRY_EMIT] = "emit",
 	[ENTRY_PROBE] = "probe", [ENTRY_MARK] = "mark",
 };
 static const char *const entry_state_names[] = {
-	[ENTRY_INTENDED] = "intended", [ENTRY_DONE] = "done",
-	[ENTRY_FAILED] = "failed",     [ENTRY_UNKNOWN] = "unknown",
+	[ENTRY_INTENDED] = "intended",
+	[ENTRY_DONE] = "done",
+	[ENTRY_FAILED] = "failed",
+	[ENTRY_UNKNOWN] = "unknown",
 };
 
 #define NAMES(table) (sizeof(table) / sizeof((table)[0]))
@@ -59,7 +61,7 @@ store_entry_state_name(enum entry_state state)
 	return (size_t)state < NAMES(entry_state_names) ? entry_state_names[state] : "?";
 }
 
-/* ---- numbers ---------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------- */
 
 int64_t
 store_next_event(struct store *store)
@@ -73,7 +75,7 @@ store_next_run(struct store *store)
 	return store->next_run++;
 }
 
-/* ---- open and close --------------------------------------------------------------------- */
+/* ---- open and close ---------------------------------------------------------------- */
 
 /* Choose the driver and cut its prefix off *where. */
 static const struct store_driver *
@@ -95,12 +97,14 @@ static int
 store_make(struct heed_str where, struct store **ret_store, struct heed_error *error)
 {
 	bool breaks = str_starts(where, fault_driver.prefix);
-	struct heed_str path = breaks ? str_from(where, strlen(fault_driver.prefix)) : where;
+	struct heed_str path =
+		breaks ? str_from(where, strlen(fault_driver.prefix)) : where;
 	const struct store_driver *driver = find_driver(&path);
 	struct store *store;
 
 	if (driver == NULL) {
-		(void)error_set(error, HEED_E_CONFIG, "there is no store \"%.*s\"", STR_ARG(where));
+		(void)error_set(error, HEED_E_CONFIG, "there is no store \"%.*s\"",
+		                STR_ARG(where));
 		error_hint(error, "write sqlite:PATH, or memory: for trials");
 		return HEED_E_CONFIG;
 	}
@@ -125,7 +129,7 @@ store_make(struct heed_str where, struct store **ret_store, struct heed_error *e
 
 int
 store_open(struct loop *loop, struct heed_str where, struct store **ret_store,
-	   struct heed_error *error)
+           struct heed_error *error)
 {
 	struct store *store;
 	int r;
@@ -144,7 +148,8 @@ store_open(struct loop *loop, struct heed_str where, struct store **ret_store,
 }
 
 int
-store_open_readonly(struct heed_str where, struct store **ret_store, struct heed_error *error)
+store_open_readonly(struct heed_str where, struct store **ret_store,
+                    struct heed_error *error)
 {
 	struct store *store;
 	int r;

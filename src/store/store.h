@@ -2,15 +2,16 @@
  * store.h - the one durable place.
  *
  * A transaction is data: a list of rows to write, built on the loop's thread. The store's
- * thread, the only writer, commits all that has gathered as one group (WAL, synchronous=FULL:
- * one fsync a group) and reports each transaction's outcome on the loop.
+ * thread, the only writer, commits all that has gathered as one group (WAL,
+ * synchronous=FULL: one fsync a group) and reports each transaction's outcome on the
+ * loop.
  *
- *	store_begin -> store_put_... -> store_commit == group == fsync ==> done(arg, result)
+ *	store_begin ─> store_put_... ─> store_commit ══ group, fsync ══> done(arg, result)
  *
- * An event whose dedup key is known already is skipped together with all rows put after it up
- * to the next event or cursor; that is how one delivery is handled once. Texts are borrowed
- * until `done`. A transaction is written whole or not at all, and one that cannot be written
- * takes no other with it.
+ * An event whose dedup key is known already is skipped together with all rows put after
+ * it up to the next event or cursor; that is how one delivery is handled once. Texts are
+ * borrowed until `done`. A transaction is written whole or not at all, and one that
+ * cannot be written takes no other with it.
  *
  * Times are microseconds since 1970; money is nano US dollars.
  */
@@ -67,7 +68,7 @@ struct store_run {
 	struct heed_str definition; /* hash */
 	struct heed_str key;
 	enum run_state state;
-	int64_t due_us, created_us, updated_us; /* a final state's updated_us is its end */
+	int64_t due_us, created_us, updated_us; /* the last is a final state's end */
 	int32_t redrives;
 	int64_t tokens_in, tokens_out, cost_nano;
 	int32_t calls;
@@ -96,26 +97,28 @@ struct store_cached {
 	int64_t at_us, expires_us;
 };
 
-/* ---- open ------------------------------------------------------------------------------- */
+/* ---- open -------------------------------------------------------------------------- */
 
-/* `where`: "sqlite:PATH", or "memory:", which has no thread: it commits inside store_commit
- * and reports on the next turn. "fault:" in front of either makes a store without a thread
- * that store_fault can break. Creates and migrates. HEED_E_LOCKED (another process),
- * HEED_E_NEWER, HEED_E_CORRUPT, HEED_E_IO, HEED_E_CONFIG (not a known kind), with words. */
+/* `where`: "sqlite:PATH", or "memory:", which has no thread: it commits inside
+ * store_commit and reports on the next turn. "fault:" in front of either makes a store
+ * without a thread that store_fault can break. Creates and migrates. HEED_E_LOCKED
+ * (another process), HEED_E_NEWER, HEED_E_CORRUPT, HEED_E_IO, HEED_E_CONFIG (not a
+ * known kind), with words. */
 int store_open(struct loop *loop, struct heed_str where, struct store **ret_store,
-	       struct heed_error *error);
+               struct heed_error *error);
 /* For looking, beside a process that writes. HEED_E_NOTFOUND when there is no file;
  * HEED_E_NEWER; HEED_E_UNSUPPORTED when it has yet to be migrated. */
-int store_open_readonly(struct heed_str where, struct store **ret_store, struct heed_error *error);
-/* Waits for commits under way; their `done` still comes, on the loop, afterwards. All reads
- * must be done. Takes NULL. */
+int store_open_readonly(struct heed_str where, struct store **ret_store,
+                        struct heed_error *error);
+/* Waits for commits under way; their `done` still comes, on the loop, afterwards. All
+ * reads must be done. Takes NULL. */
 void store_close(struct store *store);
 
 /* Numbers for new events and runs; loop's thread. */
 int64_t store_next_event(struct store *store);
 int64_t store_next_run(struct store *store);
 
-/* ---- write ------------------------------------------------------------------------------ */
+/* ---- write ------------------------------------------------------------------------- */
 
 struct store_tx *store_begin(struct store *store); /* NULL without memory */
 void store_discard(struct store_tx *tx);           /* takes NULL */
@@ -123,21 +126,24 @@ void store_discard(struct store_tx *tx);           /* takes NULL */
 int store_put_event(struct store_tx *tx, const struct store_event *event);
 int store_put_run(struct store_tx *tx, const struct store_run *run);
 int store_put_entry(struct store_tx *tx, const struct store_entry *entry);
-int store_put_cursor(struct store_tx *tx, struct heed_str source, struct heed_str position);
+int
+store_put_cursor(struct store_tx *tx, struct heed_str source, struct heed_str position);
 int store_put_definition(struct store_tx *tx, struct heed_str hash, struct heed_str flow,
-			 struct heed_str name, struct heed_str text);
-/* A user's statement on the store's own database, part of this transaction. `values` is an
- * object: :name is bound to member `name`. It may not touch heed's own tables, end the
- * transaction, attach files or set pragmas, and runs STORE_SQL_MS_MAX at most; any of that,
- * and its own failure, fails this transaction only, with HEED_E_PERMANENT. */
-int store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json values);
+                         struct heed_str name, struct heed_str text);
+/* A user's statement on the store's own database, part of this transaction. `values`
+ * is an object: :name is bound to member `name`. It may not touch heed's own tables,
+ * end the transaction, attach files or set pragmas, and runs STORE_SQL_MS_MAX at most;
+ * any of that, and its own failure, fails this transaction only, with
+ * HEED_E_PERMANENT. */
+int
+store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json values);
 int store_put_cache(struct store_tx *tx, const struct store_cached *cached);
 
 #define STORE_SQL_MS_MAX 2000
 
 struct store_result {
-	int code; /* zero; HEED_E_STORE, HEED_E_LIMIT (disk full): nothing was written, try
-		     again; HEED_E_PERMANENT: the user's statement failed */
+	int code; /* zero; HEED_E_STORE, HEED_E_LIMIT (disk full): nothing was written,
+	             try again; HEED_E_PERMANENT: the user's statement failed */
 	const char *text;
 	const bool *duplicate; /* of each event, in order of putting */
 	size_t n_events;
@@ -147,11 +153,13 @@ struct store_result {
 typedef void store_done_fn(void *arg, const struct store_result *result);
 
 /* Hand it over; `done` comes on a later turn, in order of commits. */
-void store_commit(struct store *store, struct store_tx *tx, store_done_fn *done, void *arg);
+void
+store_commit(struct store *store, struct store_tx *tx, store_done_fn *done, void *arg);
 
-/* Forget dedup keys of events received more than `window_us` ago and cached answers that have
- * expired: in batches of STORE_PRUNE_BATCH, each its own transaction, so that others get their
- * turn. `done` (may be NULL) comes once, after the last. HEED_E_NOMEM. */
+/* Forget dedup keys of events received more than `window_us` ago and cached answers
+ * that have expired: in batches of STORE_PRUNE_BATCH, each its own transaction, so
+ * that others get their turn. `done` (may be NULL) comes once, after the last.
+ * HEED_E_NOMEM. */
 int store_prune(struct store *store, int64_t window_us, store_done_fn *done, void *arg);
 #define STORE_PRUNE_BATCH 2000
 
@@ -166,85 +174,88 @@ struct store_stats {
 };
 void store_stats(struct store *store, struct store_stats *ret_stats);
 
-/* ---- read ------------------------------------------------------------------------------- */
+/* ---- read -------------------------------------------------------------------------- */
 
 /* Any thread that owns the store handle (the loop's, or a command's). Row texts are valid
  * during the callback only; a non-zero return stops and is returned. */
 typedef int store_event_fn(void *arg, const struct store_event *event);
-typedef int store_run_fn(void *arg, const struct store_run *run, const struct store_event *event);
+typedef int
+store_run_fn(void *arg, const struct store_run *run, const struct store_event *event);
 typedef int store_entry_fn(void *arg, const struct store_entry *entry);
 
 struct store_filter {
-	const char *states; /* of runs, comma list of names; NULL: any */
+	const char *states;   /* of runs, comma list of names; NULL: any */
 	struct heed_str name; /* of the reaction */
 	struct heed_str type; /* of the event */
 	struct heed_str class;
-	int64_t run_id;    /* one run; 0: any */
-	int64_t event_seq; /* one event, or the runs of one event; 0: any */
+	int64_t run_id;     /* one run; 0: any */
+	int64_t event_seq;  /* one event, or the runs of one event; 0: any */
 	int64_t parent_run; /* events emitted by this run, or their runs; 0: any */
 	struct heed_str event_id;
-	int64_t since_us, until_us; /* of events received, of runs created; 0: any; until is
-				       excluded */
-	int64_t after; /* seq or id above this; with newest: below it */
-	int64_t limit; /* 0: no bound */
-	bool newest;   /* newest first */
+	int64_t since_us, until_us; /* events received, runs created; 0: any; until
+	                               is excluded */
+	int64_t after;              /* seq or id above this; with newest: below it */
+	int64_t limit;              /* 0: no bound */
+	bool newest;                /* newest first */
 };
-int store_read_events(struct store *store, const struct store_filter *filter, store_event_fn *fn,
-		      void *arg, struct heed_error *error);
-int store_read_runs(struct store *store, const struct store_filter *filter, store_run_fn *fn,
-		    void *arg, struct heed_error *error);
+int store_read_events(struct store *store, const struct store_filter *filter,
+                      store_event_fn *fn, void *arg, struct heed_error *error);
+int store_read_runs(struct store *store, const struct store_filter *filter,
+                    store_run_fn *fn, void *arg, struct heed_error *error);
 int store_read_journal(struct store *store, int64_t run_id, store_entry_fn *fn, void *arg,
-		       struct heed_error *error);
+                       struct heed_error *error);
 /* On `arena`; empty when there is none. */
 int store_read_cursor(struct store *store, struct heed_str source, struct arena *arena,
-		      struct heed_str *ret_position, struct heed_error *error);
+                      struct heed_str *ret_position, struct heed_error *error);
 /* HEED_E_NOTFOUND when there is none. */
 int store_read_definition(struct store *store, struct heed_str hash, struct arena *arena,
-			  struct heed_str *ret_text, struct heed_error *error);
+                          struct heed_str *ret_text, struct heed_error *error);
 
 /* HEED_E_NOTFOUND when there is none, or it has expired at `now_us`. */
 int store_read_cache(struct store *store, struct heed_str hash, int64_t now_us,
-		     struct arena *arena, struct store_cached *ret_cached,
-		     struct heed_error *error);
+                     struct arena *arena, struct store_cached *ret_cached,
+                     struct heed_error *error);
 
 struct store_counts {
 	int64_t events;
 	int64_t runs[RUN_STATES]; /* by state */
 };
 int store_read_counts(struct store *store, struct store_counts *ret_counts,
-		      struct heed_error *error);
+                      struct heed_error *error);
 
-/* What was spent on calls that began from since_us on and before until_us (0: no bound), the
- * dearest group first. */
+/* What was spent on calls that began from since_us on and before until_us (0: no
+ * bound), the dearest group first. */
 enum store_cost_by { STORE_BY_TYPE, STORE_BY_NAME, STORE_BY_MODEL, STORE_BY_DAY };
 struct store_cost {
-	struct heed_str group; /* event type, reaction, model, or day as 2026-11-24 (UTC) */
+	struct heed_str group; /* event type, reaction, model, or UTC day: 2026-11-24 */
 	int64_t runs, calls;
 	int64_t input, cached_input, cache_write, output, reasoning;
 	int64_t cost_nano;
 };
 typedef int store_cost_fn(void *arg, const struct store_cost *cost);
 int store_read_costs(struct store *store, enum store_cost_by by, int64_t since_us,
-		     int64_t until_us, store_cost_fn *fn, void *arg, struct heed_error *error);
+                     int64_t until_us, store_cost_fn *fn, void *arg,
+                     struct heed_error *error);
 
-/* Look without holding up the loop: fn(reader, arg) on a work thread, where `reader` is good
- * for the functions above and only until fn returns; then done(arg, code) on the loop, where
- * code and error are fn's. In order of asking, one at a time. HEED_E_NOMEM. */
+/* Look without holding up the loop: fn(reader, arg) on a work thread, where `reader`
+ * is good for the functions above and only until fn returns; then done(arg, code) on
+ * the loop, where code and error are fn's. In order of asking, one at a time.
+ * HEED_E_NOMEM. */
 typedef int store_look_fn(struct store *reader, void *arg, struct heed_error *error);
 typedef void store_looked_fn(void *arg, int code, const struct heed_error *error);
 int store_read(struct store *store, store_look_fn *fn, store_looked_fn *done, void *arg);
 
-/* ---- breaking it, for tests ------------------------------------------------------------- */
+/* ---- breaking it, for tests -------------------------------------------------------- */
 
 enum store_fault {
 	STORE_FAULT_NONE,
-	STORE_FAULT_FAIL,       /* that commit fails with HEED_E_STORE; the next succeeds */
-	STORE_FAULT_FULL,       /* it and all later ones fail with HEED_E_LIMIT until NONE */
-	STORE_FAULT_CUT,        /* power cut before it: lost, and all later ones refused */
+	STORE_FAULT_FAIL,       /* that commit fails with HEED_E_STORE, not the next */
+	STORE_FAULT_FULL,       /* it and later ones fail with HEED_E_LIMIT until NONE */
+	STORE_FAULT_CUT,        /* power cut before it: lost, and later ones refused */
 	STORE_FAULT_CUT_BEHIND, /* power cut after it: written, but reported as failed */
 };
-/* Only for a store opened with "fault:". `nth` counts from 1, the next commit. After a cut,
- * close the store and open the file again: it was not closed in peace. */
+/* Only for a store opened with "fault:". `nth` counts from 1, the next commit. After a
+ * cut, close the store and open the file again: it was not closed in peace. */
 void store_fault(struct store *store, enum store_fault fault, int64_t nth);
 
 #endif

@@ -52,7 +52,7 @@ transaction_fail_all(struct store_tx *first, int code, const char *text)
 			continue;
 		first->code = code;
 		(void)snprintf(first->text, sizeof(first->text), "%.*s",
-			       (int)sizeof(first->text) - 1, text);
+		               (int)sizeof(first->text) - 1, text);
 	}
 }
 
@@ -109,7 +109,7 @@ store_put_cursor(struct store_tx *tx, struct heed_str source, struct heed_str po
 
 int
 store_put_definition(struct store_tx *tx, struct heed_str hash, struct heed_str flow,
-		     struct heed_str name, struct heed_str text)
+                     struct heed_str name, struct heed_str text)
 {
 	struct op *op = transaction_add(tx, OP_DEFINITION);
 
