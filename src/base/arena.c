@@ -25,7 +25,8 @@ struct arena_block {
 void
 arena_init(struct arena *arena, size_t first_block)
 {
-	*arena = (struct arena){.block_size = first_block > 0 ? first_block : BLOCK_DEFAULT};
+	*arena = (struct arena){.block_size =
+	                                first_block > 0 ? first_block : BLOCK_DEFAULT};
 }
 
 static void

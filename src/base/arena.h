@@ -1,8 +1,8 @@
 /*
  * arena.h - memory that is freed all at once.
  *
- * Ask who outlives whom, then allocate on the arena of that lifetime: process, instance, run,
- * or scratch. An arena grows by blocks and gives nothing back before arena_done or
+ * Ask who outlives whom, then allocate on the arena of that lifetime: process, instance,
+ * run, or scratch. An arena grows by blocks and gives nothing back before arena_done or
  * arena_reset. It is used by one thread at a time.
  */
 #ifndef HEED_BASE_ARENA_H
@@ -23,7 +23,8 @@ struct arena {
 	size_t used;       /* bytes of all blocks */
 };
 
-/* Prepare `arena`; allocates nothing. `first_block` is a hint in bytes, 0 for the default. */
+/* Prepare `arena`; allocates nothing. `first_block` is a hint in bytes, 0 for the
+ * default. */
 void arena_init(struct arena *arena, size_t first_block);
 /* Free everything. The arena may be used again. */
 void arena_done(struct arena *arena);

@@ -184,11 +184,12 @@ buf_add_base64(struct heed_buf *buf, const void *data, size_t len)
 
 	for (at = 0; at < len; at += 3) {
 		size_t left = len - at;
-		unsigned bits = (unsigned)in[at] << 16 | (left > 1 ? (unsigned)in[at + 1] << 8 : 0) |
-				(left > 2 ? in[at + 2] : 0);
+		unsigned bits = (unsigned)in[at] << 16 |
+		                (left > 1 ? (unsigned)in[at + 1] << 8 : 0) |
+		                (left > 2 ? in[at + 2] : 0);
 		char out[4] = {base64_digits[bits >> 18], base64_digits[bits >> 12 & 63],
-			       left > 1 ? base64_digits[bits >> 6 & 63] : '=',
-			       left > 2 ? base64_digits[bits & 63] : '='};
+		               left > 1 ? base64_digits[bits >> 6 & 63] : '=',
+		               left > 2 ? base64_digits[bits & 63] : '='};
 
 		buf_add(buf, (struct heed_str){out, 4});
 	}
@@ -197,8 +198,8 @@ buf_add_base64(struct heed_buf *buf, const void *data, size_t len)
 static bool
 is_unreserved(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_' || c == '~';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 void

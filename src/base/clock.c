@@ -1,6 +1,6 @@
 /*
- * clock.c - see clock.h. The civil calendar is Howard Hinnant's "chrono-Compatible Low-Level
- * Date Algorithms".
+ * clock.c - see clock.h. The civil calendar is Howard Hinnant's "chrono-Compatible
+ * Low-Level Date Algorithms".
  */
 #include "base/clock.h"
 
@@ -75,9 +75,9 @@ clock_text(char place[CLOCK_TEXT_SIZE], int64_t wall_us)
 	int year, month, day, len;
 
 	clock_civil(days, &year, &month, &day);
-	len = snprintf(place, CLOCK_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month,
-		       day, (int)(rest / 3600000), (int)(rest / 60000 % 60),
-		       (int)(rest / 1000 % 60), (int)(rest % 1000));
+	len = snprintf(place, CLOCK_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+	               year, month, day, (int)(rest / 3600000), (int)(rest / 60000 % 60),
+	               (int)(rest / 1000 % 60), (int)(rest % 1000));
 	return (struct heed_str){place, len > 0 ? (size_t)len : 0};
 }
 
@@ -185,8 +185,10 @@ clock_parse(struct heed_str text, int64_t *ret_wall_us)
 		second = 59;
 		fraction_us = 999999;
 	}
-	*ret_wall_us = ((clock_days(year, month, day) * 86400 + hour * 3600 + minute * 60 +
-			 second - offset_s) * 1000000) + fraction_us;
+	*ret_wall_us = ((clock_days(year, month, day) * 86400 + hour * 3600 +
+	                 minute * 60 + second - offset_s) *
+	                1000000) +
+	               fraction_us;
 	return 0;
 }
 
@@ -196,12 +198,15 @@ clock_write_duration(struct heed_buf *buf, int64_t ms)
 	if (ms < 1000)
 		buf_addf(buf, "%lldms", (long long)ms);
 	else if (ms < 60000)
-		buf_addf(buf, "%lld.%llds", (long long)ms / 1000, (long long)ms % 1000 / 100);
+		buf_addf(buf, "%lld.%llds", (long long)ms / 1000,
+		         (long long)ms % 1000 / 100);
 	else if (ms < 3600000)
-		buf_addf(buf, "%lldm%llds", (long long)ms / 60000, (long long)ms / 1000 % 60);
+		buf_addf(buf, "%lldm%llds", (long long)ms / 60000,
+		         (long long)ms / 1000 % 60);
 	else if (ms < 86400000)
-		buf_addf(buf, "%lldh%lldm", (long long)ms / 3600000, (long long)ms / 60000 % 60);
+		buf_addf(buf, "%lldh%lldm", (long long)ms / 3600000,
+		         (long long)ms / 60000 % 60);
 	else
 		buf_addf(buf, "%lldd%lldh", (long long)ms / 86400000,
-			 (long long)ms / 3600000 % 24);
+		         (long long)ms / 3600000 % 24);
 }

@@ -1,9 +1,10 @@
 /*
  * clock.h - time, as numbers and as text.
  *
- * Two kinds: wall time in microseconds since 1970-01-01T00:00:00Z (`_us`), and steady time in
- * milliseconds from an arbitrary start (`_ms`) for intervals. What the engine does reads both
- * from its loop (loop.h), which tests can drive; these are the raw readings.
+ * Two kinds: wall time in microseconds since 1970-01-01T00:00:00Z (`_us`), and steady
+ * time in milliseconds from an arbitrary start (`_ms`) for intervals. What the engine
+ * does reads both from its loop (loop.h), which tests can drive; these are the raw
+ * readings.
  */
 #ifndef HEED_BASE_CLOCK_H
 #define HEED_BASE_CLOCK_H

@@ -105,7 +105,8 @@ error_prefix(struct heed_error *error, const char *format, ...)
 	buf_adds(&text, ": ");
 	buf_adds(&text, error->text);
 	if (buf_error(&text) == 0) {
-		struct heed_str head = str_head_utf8(buf_str(&text), sizeof(error->text) - 1);
+		struct heed_str head =
+			str_head_utf8(buf_str(&text), sizeof(error->text) - 1);
 
 		memcpy(error->text, head.data, head.len);
 		error->text[head.len] = '\0';

@@ -21,8 +21,7 @@
 
 struct jq_state;
 
-/* ---- tokens
- * ---------------------------------------------------------------------------- */
+/* ---- tokens -------------------------------------------------------------------- */
 
 /* Operators of one character are their own kind. */
 enum token_kind {
@@ -78,8 +77,7 @@ bool expr_lex_is_key(const struct tokens *tokens, size_t i);
 int expr_fail(struct heed_error *error, struct heed_str whole, size_t at,
               const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* ---- trees
- * ----------------------------------------------------------------------------- */
+/* ---- trees --------------------------------------------------------------------- */
 
 enum node_op {
 	N_CONST,
@@ -154,8 +152,7 @@ int expr_parse(struct arena *arena, const struct tokens *tokens, size_t begin, s
 int
 expr_lex_roots(const struct tokens *tokens, struct heed_str whole, struct roots *roots);
 
-/* ---- evaluation
- * ------------------------------------------------------------------------ */
+/* ---- evaluation ---------------------------------------------------------------- */
 
 struct eval {
 	struct arena *arena;
@@ -188,8 +185,7 @@ struct heed_json expr_real(double value);
 /* The start of the value's JSON, as jq quotes it in its messages. NUL-terminated. */
 const char *expr_brief(char place[EXPR_BRIEF_SIZE], struct heed_json value);
 
-/* ---- sets
- * ------------------------------------------------------------------------------ */
+/* ---- sets ---------------------------------------------------------------------- */
 
 struct expr {
 	struct expr_set *set;
@@ -208,16 +204,24 @@ struct expr {
 	bool dot;    /* and a "." goes where they were */
 };
 
+#define JQ_PROGRAM_EXPRS 256
+
+struct jq_program {
+	struct jq_state *jq; /* NULL until it is compiled */
+	size_t n;            /* expressions that it holds */
+};
+
 struct expr_set {
 	struct arena arena;
 	struct tokens tokens; /* scratch of the text that is being read */
 	struct roots names;   /* likewise */
 	struct expr *first;
 	struct expr **last;
-	size_t n_jq;         /* expressions for libjq */
-	struct jq_state *jq; /* the program, once it was needed */
-	size_t n_compiled;   /* expressions that it holds */
-	bool no_direct;      /* tests: give everything to libjq */
+	size_t n_jq;                 /* expressions for libjq */
+	struct jq_program *programs; /* once they were needed */
+	size_t n_programs;
+	size_t cap_programs;
+	bool no_direct; /* tests: give everything to libjq */
 };
 
 /* expr_new for the expression that starts at `from` of `whole`, which must outlive the
@@ -228,14 +232,15 @@ expr_new_at(struct expr_set *set, struct heed_str whole, size_t from, enum lex_s
 /* A place on the set's arena, for what lives as long as the set. */
 struct arena *expr_set_arena(struct expr_set *set);
 
-/* Compile the set's program when it lacks expressions. */
+/* Compile the set's programs that lack expressions. */
 int expr_jq_compile(struct expr_set *set, struct expr **ret_culprit,
                     struct heed_error *error);
 int expr_jq_eval(const struct expr *expr, struct heed_json input, struct arena *arena,
                  struct heed_json *ret_value, struct heed_error *error);
 void expr_jq_free(struct expr_set *set);
 
-/* Between these two, one thread at a time, libjq finds no ~/.jq. Give back what you got. */
+/* Between these two, one thread at a time, libjq finds no ~/.jq. Give back what you got.
+ */
 char *expr_home_hide(void);
 void expr_home_show(char *home);
 

@@ -211,8 +211,7 @@ jv_from_json(const struct expr *expr, struct heed_json input, jv *ret_value,
 	return pass(&passing, input, &root, ret_value);
 }
 
-/* ---- back
- * ------------------------------------------------------------------------------ */
+/* ---- back ---------------------------------------------------------------------- */
 
 static int
 take(jv value, struct arena *arena, unsigned depth, struct heed_json *ret_value);

@@ -147,8 +147,7 @@ parser_root(struct parser *parser, struct heed_str name)
 	return 0;
 }
 
-/* ---- terms and operators
- * --------------------------------------------------------------- */
+/* ---- terms and operators ------------------------------------------------------- */
 
 static int
 parse_word(struct parser *parser, const struct node **ret_node)

@@ -14,7 +14,7 @@
 
 /* Drawn once at random for heed. */
 const unsigned char id_space[16] = {0x8c, 0x4e, 0x1f, 0x0b, 0x53, 0x0d, 0x4a, 0x6e,
-				    0x9a, 0x27, 0x3d, 0xe1, 0x5b, 0x70, 0xc6, 0x12};
+                                    0x9a, 0x27, 0x3d, 0xe1, 0x5b, 0x70, 0xc6, 0x12};
 
 void
 id_random(void *bytes, size_t len)
@@ -36,10 +36,11 @@ id_random(void *bytes, size_t len)
 static struct heed_str
 write_uuid(char place[ID_UUID_SIZE], const unsigned char b[16])
 {
-	(void)snprintf(place, ID_UUID_SIZE,
-		       "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-		       b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-		       b[13], b[14], b[15]);
+	(void)snprintf(
+		place, ID_UUID_SIZE,
+		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
+		b[12], b[13], b[14], b[15]);
 	return (struct heed_str){place, ID_UUID_SIZE - 1};
 }
 
@@ -88,10 +89,11 @@ id_sha256(struct heed_str data, unsigned char ret_digest[ID_DIGEST_SIZE])
 }
 
 void
-id_hmac_sha256(struct heed_str key, struct heed_str data, unsigned char ret_digest[ID_DIGEST_SIZE])
+id_hmac_sha256(struct heed_str key, struct heed_str data,
+               unsigned char ret_digest[ID_DIGEST_SIZE])
 {
 	if (HMAC(EVP_sha256(), key.data != NULL ? key.data : "", (int)key.len,
-		 (const unsigned char *)data.data, data.len, ret_digest, NULL) == NULL)
+	         (const unsigned char *)data.data, data.len, ret_digest, NULL) == NULL)
 		abort();
 }
 

@@ -15,13 +15,15 @@ void id_random(void *bytes, size_t len);
 /* A random UUID, version 7 of RFC 9562: sorts by `wall_us`. */
 struct heed_str id_uuid7(char place[ID_UUID_SIZE], int64_t wall_us);
 /* A named UUID, version 5 of RFC 9562: the same for the same 16-byte space and name. */
-struct heed_str id_uuid5(char place[ID_UUID_SIZE], const unsigned char space[16], struct heed_str name);
+struct heed_str
+id_uuid5(char place[ID_UUID_SIZE], const unsigned char space[16], struct heed_str name);
 /* heed's own name space for effect keys and emitted events' ids. */
 extern const unsigned char id_space[16];
 
 /* SHA-256, and HMAC with it (RFC 2104). */
 void id_sha256(struct heed_str data, unsigned char ret_digest[ID_DIGEST_SIZE]);
-void id_hmac_sha256(struct heed_str key, struct heed_str data, unsigned char ret_digest[ID_DIGEST_SIZE]);
+void id_hmac_sha256(struct heed_str key, struct heed_str data,
+                    unsigned char ret_digest[ID_DIGEST_SIZE]);
 /* The first 128 bits of the SHA-256 of the parts, each preceded by its length. */
 struct id_hash {
 	unsigned char bytes[16];

@@ -11,7 +11,8 @@
 
 #include "base/error.h"
 
-/* ---- make ------------------------------------------------------------------------------- */
+/* ---- make
+ * ------------------------------------------------------------------------------- */
 
 struct heed_json
 json_null(void)
@@ -53,8 +54,9 @@ json_real(double value)
 struct heed_json
 json_str(struct heed_str text)
 {
-	return (struct heed_json){.kind = HEED_STRING, .len = (uint32_t)text.len,
-				  .text = text.data != NULL ? text.data : ""};
+	return (struct heed_json){.kind = HEED_STRING,
+	                          .len = (uint32_t)text.len,
+	                          .text = text.data != NULL ? text.data : ""};
 }
 
 struct heed_json
@@ -211,7 +213,8 @@ json_build_end(struct json_build *build, struct heed_json *ret_value)
 	return 0;
 }
 
-/* ---- look ------------------------------------------------------------------------------- */
+/* ---- look
+ * ------------------------------------------------------------------------------- */
 
 const struct heed_json *
 json_find(struct heed_json object, struct heed_str name)
@@ -363,7 +366,8 @@ json_number(struct heed_json value)
 bool
 json_is_number(struct heed_json value)
 {
-	return value.kind == HEED_INT || value.kind == HEED_UINT || value.kind == HEED_REAL;
+	return value.kind == HEED_INT || value.kind == HEED_UINT ||
+	       value.kind == HEED_REAL;
 }
 
 bool
@@ -375,13 +379,14 @@ json_truthy(struct heed_json value)
 const char *
 json_kind_name(struct heed_json value)
 {
-	static const char *const names[] = {"null", "boolean", "number", "number",
-					    "number", "string", "array", "object"};
+	static const char *const names[] = {"null",   "boolean", "number", "number",
+	                                    "number", "string",  "array",  "object"};
 
 	return value.kind <= HEED_OBJECT ? names[value.kind] : "?";
 }
 
-/* ---- compare ---------------------------------------------------------------------------- */
+/* ---- compare
+ * ---------------------------------------------------------------------------- */
 
 /* A whole number against a double, exactly. */
 static int
@@ -426,9 +431,10 @@ equal_objects(struct heed_json a, struct heed_json b)
 
 	for (i = 0; i < a.len; i++) {
 		/* mostly in the same order */
-		const struct heed_json *other = str_eq(a.members[i].name, b.members[i].name)
-							? &b.members[i].value
-							: json_find(b, a.members[i].name);
+		const struct heed_json *other =
+			str_eq(a.members[i].name, b.members[i].name)
+				? &b.members[i].value
+				: json_find(b, a.members[i].name);
 
 		if (other == NULL || !json_equal(a.members[i].value, *other))
 			return false;
@@ -498,7 +504,8 @@ compare_objects(struct heed_json a, struct heed_json b)
 	arena_init(&scratch, 0);
 	left = sorted_members(&scratch, a);
 	right = sorted_members(&scratch, b);
-	for (i = 0; left != NULL && right != NULL && order == 0 && i < a.len && i < b.len; i++)
+	for (i = 0; left != NULL && right != NULL && order == 0 && i < a.len && i < b.len;
+	     i++)
 		order = str_cmp(left[i]->name, right[i]->name);
 	if (order == 0)
 		order = a.len < b.len ? -1 : a.len > b.len;

@@ -1,10 +1,10 @@
 /*
  * json.h - read, build, compare and write JSON values.
  *
- * Values are `struct heed_json` (heed.h): immutable trees on an arena. Whole numbers of 64
- * bits stay exact from text to text; every other number is the nearest double and is written
- * in the shortest form that reads back as the same double. The reader is simdjson, behind
- * json_parse; it is the only C++ in the tree.
+ * Values are `struct heed_json` (heed.h): immutable trees on an arena. Whole numbers of
+ * 64 bits stay exact from text to text; every other number is the nearest double and is
+ * written in the shortest form that reads back as the same double. The reader is
+ * simdjson, behind json_parse; it is the only C++ in the tree.
  */
 #ifndef HEED_BASE_JSON_H
 #define HEED_BASE_JSON_H
@@ -15,16 +15,18 @@
 
 #define JSON_DEPTH_MAX 256
 
-/* ---- read ------------------------------------------------------------------------------ */
+/* ---- read
+ * ------------------------------------------------------------------------------ */
 
 /* Parse one JSON text (RFC 8259, UTF-8, one value, white space around it) onto `arena`.
  * Nothing of `text` is borrowed. HEED_E_INVALID with what and where (line:column in
- * error->where) for malformed text, lone surrogates, invalid UTF-8, numbers beyond a double's
- * range and depth above JSON_DEPTH_MAX; HEED_E_NOMEM. Safe from any thread. */
+ * error->where) for malformed text, lone surrogates, invalid UTF-8, numbers beyond a
+ * double's range and depth above JSON_DEPTH_MAX; HEED_E_NOMEM. Safe from any thread. */
 int json_parse(struct arena *arena, struct heed_str text, struct heed_json *ret_value,
-	       struct heed_error *error);
+               struct heed_error *error);
 
-/* ---- make ------------------------------------------------------------------------------ */
+/* ---- make
+ * ------------------------------------------------------------------------------ */
 
 struct heed_json json_null(void);
 struct heed_json json_bool(bool value);
@@ -38,8 +40,8 @@ struct heed_json json_cstr(const char *text);
 /* A deep copy on `arena`; null with *error-free* NOMEM reported as HEED_E_NOMEM. */
 int json_copy(struct arena *arena, struct heed_json value, struct heed_json *ret_copy);
 
-/* Build an object or array of unknown length on an arena. Failure is sticky: add, then ask
- * json_build_end. Adding a name that is there already replaces its value in place. */
+/* Build an object or array of unknown length on an arena. Failure is sticky: add, then
+ * ask json_build_end. Adding a name that is there already replaces its value in place. */
 struct json_build {
 	struct arena *arena;
 	uint32_t kind; /* HEED_OBJECT or HEED_ARRAY */
@@ -58,7 +60,8 @@ void json_push(struct json_build *build, struct heed_json value);
 /* Zero and the finished value, or HEED_E_NOMEM. */
 int json_build_end(struct json_build *build, struct heed_json *ret_value);
 
-/* ---- look ------------------------------------------------------------------------------ */
+/* ---- look
+ * ------------------------------------------------------------------------------ */
 
 /* A member of an object by name, or NULL; also NULL when `object` is no object. */
 const struct heed_json *json_find(struct heed_json object, struct heed_str name);
@@ -66,7 +69,8 @@ const struct heed_json *json_get(struct heed_json object, const char *name);
 /* Walk names down from `value`, ending with NULL: json_path(v, "a", "b", NULL). */
 const struct heed_json *json_path(struct heed_json value, ...) __attribute__((sentinel));
 /* RFC 6901 pointer ("" is the whole); NULL when there is nothing. */
-const struct heed_json *json_pointer(const struct heed_json *value, struct heed_str pointer);
+const struct heed_json *
+json_pointer(const struct heed_json *value, struct heed_str pointer);
 /* Text of a string value; the empty view for others. */
 struct heed_str json_text(struct heed_json value);
 /* Text of a string member, or the empty view. */
@@ -83,13 +87,15 @@ bool json_truthy(struct heed_json value);
 /* "null", "boolean", "number", "string", "array", "object". */
 const char *json_kind_name(struct heed_json value);
 
-/* Mathematical equality of numbers (1 == 1.0, and exact beyond 2^53), members in any order. */
+/* Mathematical equality of numbers (1 == 1.0, and exact beyond 2^53), members in any
+ * order. */
 bool json_equal(struct heed_json a, struct heed_json b);
-/* jq's total order: null < false < true < numbers < strings < arrays < objects; strings by
- * code point; objects by their sorted names, then values. Negative, zero, positive. */
+/* jq's total order: null < false < true < numbers < strings < arrays < objects; strings
+ * by code point; objects by their sorted names, then values. Negative, zero, positive. */
 int json_compare(struct heed_json a, struct heed_json b);
 
-/* ---- write ----------------------------------------------------------------------------- */
+/* ---- write
+ * ----------------------------------------------------------------------------- */
 
 enum json_style {
 	JSON_COMPACT,

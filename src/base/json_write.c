@@ -8,15 +8,16 @@
 
 #include "base/json.h"
 
-/* How a byte is written: 0 as it is, 'u' as \u00XX, any other letter after a backslash. */
+/* How a byte is written: 0 as it is, 'u' as \u00XX, any other letter after a backslash.
+ */
 static const char escapes[256] = {
-	['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
-	['"'] = '"',  ['\\'] = '\\', [0] = 'u',	  [1] = 'u',	[2] = 'u',
-	[3] = 'u',    [4] = 'u',     [5] = 'u',	  [6] = 'u',	[7] = 'u',
-	[11] = 'u',   [14] = 'u',    [15] = 'u',  [16] = 'u',	[17] = 'u',
-	[18] = 'u',   [19] = 'u',    [20] = 'u',  [21] = 'u',	[22] = 'u',
-	[23] = 'u',   [24] = 'u',    [25] = 'u',  [26] = 'u',	[27] = 'u',
-	[28] = 'u',   [29] = 'u',    [30] = 'u',  [31] = 'u',	[127] = 'u',
+	['\b'] = 'b', ['\t'] = 't',  ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
+	['"'] = '"',  ['\\'] = '\\', [0] = 'u',    [1] = 'u',    [2] = 'u',
+	[3] = 'u',    [4] = 'u',     [5] = 'u',    [6] = 'u',    [7] = 'u',
+	[11] = 'u',   [14] = 'u',    [15] = 'u',   [16] = 'u',   [17] = 'u',
+	[18] = 'u',   [19] = 'u',    [20] = 'u',   [21] = 'u',   [22] = 'u',
+	[23] = 'u',   [24] = 'u',    [25] = 'u',   [26] = 'u',   [27] = 'u',
+	[28] = 'u',   [29] = 'u',    [30] = 'u',   [31] = 'u',   [127] = 'u',
 };
 
 static void
@@ -94,12 +95,12 @@ new_line(struct heed_buf *buf, enum json_style style, int level)
 		buf_adds(buf, "  ");
 }
 
-static void write_value(struct heed_buf *buf, struct heed_json value, enum json_style style,
-			int level);
+static void write_value(struct heed_buf *buf, struct heed_json value,
+                        enum json_style style, int level);
 
 static void
-write_member(struct heed_buf *buf, const struct heed_member *member, enum json_style style,
-	     int level)
+write_member(struct heed_buf *buf, const struct heed_member *member,
+             enum json_style style, int level)
 {
 	new_line(buf, style, level);
 	json_write_string(buf, member->name);
@@ -107,8 +108,8 @@ write_member(struct heed_buf *buf, const struct heed_member *member, enum json_s
 	write_value(buf, member->value, style, level);
 }
 
-/* The member whose name comes next after `last` in byte order. Quadratic, for small objects
- * and without memory. */
+/* The member whose name comes next after `last` in byte order. Quadratic, for small
+ * objects and without memory. */
 static const struct heed_member *
 next_member(struct heed_json object, const struct heed_member *last)
 {
@@ -127,7 +128,8 @@ next_member(struct heed_json object, const struct heed_member *last)
 }
 
 static void
-write_object(struct heed_buf *buf, struct heed_json value, enum json_style style, int level)
+write_object(struct heed_buf *buf, struct heed_json value, enum json_style style,
+             int level)
 {
 	const struct heed_member *member = NULL;
 	uint32_t i;
@@ -136,7 +138,8 @@ write_object(struct heed_buf *buf, struct heed_json value, enum json_style style
 	for (i = 0; i < value.len; i++) {
 		if (i > 0)
 			buf_addc(buf, ',');
-		member = style == JSON_CANONICAL ? next_member(value, member) : &value.members[i];
+		member = style == JSON_CANONICAL ? next_member(value, member)
+		                                 : &value.members[i];
 		write_member(buf, member, style, level + 1);
 	}
 	if (value.len > 0)
@@ -145,7 +148,8 @@ write_object(struct heed_buf *buf, struct heed_json value, enum json_style style
 }
 
 static void
-write_array(struct heed_buf *buf, struct heed_json value, enum json_style style, int level)
+write_array(struct heed_buf *buf, struct heed_json value, enum json_style style,
+            int level)
 {
 	uint32_t i;
 
@@ -162,7 +166,8 @@ write_array(struct heed_buf *buf, struct heed_json value, enum json_style style,
 }
 
 static void
-write_value(struct heed_buf *buf, struct heed_json value, enum json_style style, int level)
+write_value(struct heed_buf *buf, struct heed_json value, enum json_style style,
+            int level)
 {
 	switch (value.kind) {
 	case HEED_NULL:

@@ -39,8 +39,8 @@ add_text(struct heed_buf *line, struct heed_str text)
 	size_t i;
 
 	for (i = 0; i < text.len && plain; i++)
-		plain = text.data[i] > ' ' && text.data[i] != '"' && text.data[i] != '=' &&
-			text.data[i] != 0x7f;
+		plain = text.data[i] > ' ' && text.data[i] != '"' &&
+		        text.data[i] != '=' && text.data[i] != 0x7f;
 	if (plain)
 		buf_add(line, text);
 	else
@@ -66,7 +66,8 @@ add_field(struct heed_buf *line, const struct log_field *field)
 }
 
 void
-log_write(enum log_level level, const char *what, const struct log_field *fields, size_t n)
+log_write(enum log_level level, const char *what, const struct log_field *fields,
+          size_t n)
 {
 	struct heed_buf line;
 	size_t i;
@@ -100,5 +101,6 @@ void
 log_failure(enum log_level level, const char *what, const struct heed_error *error)
 {
 	log_event(level, what, LOG_S("error", str_of(error->text)),
-		  LOG_S("where", str_of(error->where)), LOG_S("hint", str_of(error->hint)));
+	          LOG_S("where", str_of(error->where)),
+	          LOG_S("hint", str_of(error->hint)));
 }

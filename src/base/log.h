@@ -1,8 +1,9 @@
 /*
  * log.h - the process's log: one line an outcome, on standard error, as text or JSON.
  *
- * Only the callers at the top log; library code returns errors. Fields are pairs of a name
- * and a value; a value that looks like a secret never gets here (config keeps them apart).
+ * Only the callers at the top log; library code returns errors. Fields are pairs of a
+ * name and a value; a value that looks like a secret never gets here (config keeps them
+ * apart).
  */
 #ifndef HEED_BASE_LOG_H
 #define HEED_BASE_LOG_H
@@ -27,7 +28,8 @@ struct log_field {
 #define LOG_N(name, value) ((struct log_field){(name), {NULL, 0}, (value), 1})
 
 /* Write one line. `what` is a short constant sentence such as "run done". Thread-safe. */
-void log_write(enum log_level level, const char *what, const struct log_field *fields, size_t n);
+void log_write(enum log_level level, const char *what, const struct log_field *fields,
+               size_t n);
 
 /* log_event(LOG_INFO, "run done", LOG_S("run", id), LOG_N("ms", 12)); */
 #define log_event(level, what, ...)                                                      \
@@ -35,7 +37,7 @@ void log_write(enum log_level level, const char *what, const struct log_field *f
 		if (log_wants(level)) {                                                  \
 			const struct log_field log_fields_[] = {__VA_ARGS__};            \
 			log_write(level, what, log_fields_,                              \
-				  sizeof(log_fields_) / sizeof(log_fields_[0]));         \
+			          sizeof(log_fields_) / sizeof(log_fields_[0]));         \
 		}                                                                        \
 	} while (0)
 /* The same for a failure: its text, where and hint become fields. */

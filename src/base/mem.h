@@ -1,8 +1,8 @@
 /*
  * mem.h - the process's memory, with a place for tests to make it fail.
  *
- * Every allocation of heed's own code comes through here, so that the torture tests can fail
- * the nth one. Memory of third-party libraries does not.
+ * Every allocation of heed's own code comes through here, so that the torture tests can
+ * fail the nth one. Memory of third-party libraries does not.
  */
 #ifndef HEED_BASE_MEM_H
 #define HEED_BASE_MEM_H

@@ -13,33 +13,87 @@
 
 #define WALK_DEPTH_MAX 128
 
-enum value_kind { ANY, SCHEMA, SCHEMAS, SCHEMA_MAP, TEXT, TEXTS, COUNT, NUMBER, BOOLEAN, TYPE, PATTERN,
-		  PATTERN_MAP, LIST, REFERENCE, TEXTS_MAP, UNSUPPORTED };
+enum value_kind {
+	ANY,
+	SCHEMA,
+	SCHEMAS,
+	SCHEMA_MAP,
+	TEXT,
+	TEXTS,
+	COUNT,
+	NUMBER,
+	BOOLEAN,
+	TYPE,
+	PATTERN,
+	PATTERN_MAP,
+	LIST,
+	REFERENCE,
+	TEXTS_MAP,
+	UNSUPPORTED
+};
 
 static const struct keyword {
 	const char *name;
 	enum value_kind kind;
 } keywords[] = {
-	{"$schema", ANY}, {"$id", TEXT}, {"$anchor", TEXT}, {"$comment", ANY},
-	{"$defs", SCHEMA_MAP}, {"definitions", SCHEMA_MAP}, {"$ref", REFERENCE},
-	{"$vocabulary", ANY}, {"$dynamicRef", UNSUPPORTED}, {"$dynamicAnchor", UNSUPPORTED},
-	{"unevaluatedProperties", UNSUPPORTED}, {"unevaluatedItems", UNSUPPORTED},
-	{"type", TYPE}, {"enum", LIST}, {"const", ANY},
-	{"multipleOf", NUMBER}, {"maximum", NUMBER}, {"exclusiveMaximum", NUMBER},
-	{"minimum", NUMBER}, {"exclusiveMinimum", NUMBER},
-	{"maxLength", COUNT}, {"minLength", COUNT}, {"pattern", PATTERN},
-	{"maxItems", COUNT}, {"minItems", COUNT}, {"uniqueItems", BOOLEAN},
-	{"maxContains", COUNT}, {"minContains", COUNT},
-	{"maxProperties", COUNT}, {"minProperties", COUNT}, {"required", TEXTS},
+	{"$schema", ANY},
+	{"$id", TEXT},
+	{"$anchor", TEXT},
+	{"$comment", ANY},
+	{"$defs", SCHEMA_MAP},
+	{"definitions", SCHEMA_MAP},
+	{"$ref", REFERENCE},
+	{"$vocabulary", ANY},
+	{"$dynamicRef", UNSUPPORTED},
+	{"$dynamicAnchor", UNSUPPORTED},
+	{"unevaluatedProperties", UNSUPPORTED},
+	{"unevaluatedItems", UNSUPPORTED},
+	{"type", TYPE},
+	{"enum", LIST},
+	{"const", ANY},
+	{"multipleOf", NUMBER},
+	{"maximum", NUMBER},
+	{"exclusiveMaximum", NUMBER},
+	{"minimum", NUMBER},
+	{"exclusiveMinimum", NUMBER},
+	{"maxLength", COUNT},
+	{"minLength", COUNT},
+	{"pattern", PATTERN},
+	{"maxItems", COUNT},
+	{"minItems", COUNT},
+	{"uniqueItems", BOOLEAN},
+	{"maxContains", COUNT},
+	{"minContains", COUNT},
+	{"maxProperties", COUNT},
+	{"minProperties", COUNT},
+	{"required", TEXTS},
 	{"dependentRequired", TEXTS_MAP},
-	{"allOf", SCHEMAS}, {"anyOf", SCHEMAS}, {"oneOf", SCHEMAS}, {"not", SCHEMA},
-	{"if", SCHEMA}, {"then", SCHEMA}, {"else", SCHEMA}, {"dependentSchemas", SCHEMA_MAP},
-	{"prefixItems", SCHEMAS}, {"items", SCHEMA}, {"contains", SCHEMA},
-	{"properties", SCHEMA_MAP}, {"patternProperties", PATTERN_MAP},
-	{"additionalProperties", SCHEMA}, {"propertyNames", SCHEMA},
-	{"format", TEXT}, {"contentEncoding", ANY}, {"contentMediaType", ANY},
-	{"contentSchema", ANY}, {"title", ANY}, {"description", ANY}, {"default", ANY},
-	{"deprecated", ANY}, {"readOnly", ANY}, {"writeOnly", ANY}, {"examples", ANY},
+	{"allOf", SCHEMAS},
+	{"anyOf", SCHEMAS},
+	{"oneOf", SCHEMAS},
+	{"not", SCHEMA},
+	{"if", SCHEMA},
+	{"then", SCHEMA},
+	{"else", SCHEMA},
+	{"dependentSchemas", SCHEMA_MAP},
+	{"prefixItems", SCHEMAS},
+	{"items", SCHEMA},
+	{"contains", SCHEMA},
+	{"properties", SCHEMA_MAP},
+	{"patternProperties", PATTERN_MAP},
+	{"additionalProperties", SCHEMA},
+	{"propertyNames", SCHEMA},
+	{"format", TEXT},
+	{"contentEncoding", ANY},
+	{"contentMediaType", ANY},
+	{"contentSchema", ANY},
+	{"title", ANY},
+	{"description", ANY},
+	{"default", ANY},
+	{"deprecated", ANY},
+	{"readOnly", ANY},
+	{"writeOnly", ANY},
+	{"examples", ANY},
 };
 
 #define N_KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
@@ -57,7 +111,8 @@ wrong(struct walk *walk, const char *name, const char *what)
 {
 	int r = error_set(walk->error, HEED_E_CONFIG, "\"%s\" %s", name, what);
 
-	error_where(walk->error, "%s/%s", walk->at.data != NULL ? walk->at.data : "", name);
+	error_where(walk->error, "%s/%s", walk->at.data != NULL ? walk->at.data : "",
+	            name);
 	return r;
 }
 
@@ -65,7 +120,8 @@ static int walk_schema(struct walk *walk, const struct heed_json *value);
 
 /* Walk `value` one step further down. */
 static int
-walk_below(struct walk *walk, const char *name, struct heed_str member, const struct heed_json *value)
+walk_below(struct walk *walk, const char *name, struct heed_str member,
+           const struct heed_json *value)
 {
 	size_t len = walk->at.len;
 	int r;
@@ -102,18 +158,19 @@ add_pattern(struct walk *walk, const char *name, struct heed_str text)
 	PCRE2_SIZE at;
 	int code;
 
-	if (mem_grow((void **)&schema->patterns, &schema->cap_patterns, schema->n_patterns + 1,
-		     sizeof(*pattern)) < 0)
+	if (mem_grow((void **)&schema->patterns, &schema->cap_patterns,
+	             schema->n_patterns + 1, sizeof(*pattern)) < 0)
 		return error_nomem(walk->error);
 	pattern = &schema->patterns[schema->n_patterns];
 	pattern->text = text;
 	pattern->code = pcre2_compile((PCRE2_SPTR)text.data, text.len,
-				      PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY, &code, &at, NULL);
+	                              PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY, &code,
+	                              &at, NULL);
 	if (pattern->code == NULL) {
 		(void)pcre2_get_error_message(code, words, sizeof(words));
 		(void)wrong(walk, name, "is not a regular expression");
 		error_hint(walk->error, "at character %zu of %.*s: %s", (size_t)at + 1,
-			   STR_ARG(str_head_utf8(text, 60)), (const char *)words);
+		           STR_ARG(str_head_utf8(text, 60)), (const char *)words);
 		return HEED_E_CONFIG;
 	}
 	schema->n_patterns++;
@@ -126,12 +183,14 @@ walk_map(struct walk *walk, const struct keyword *keyword, const struct heed_jso
 	uint32_t i;
 
 	if (value->kind != HEED_OBJECT)
-		return wrong(walk, keyword->name, "must be a mapping of names to schemas");
+		return wrong(walk, keyword->name,
+		             "must be a mapping of names to schemas");
 	for (i = 0; i < value->len; i++) {
 		if (keyword->kind == PATTERN_MAP)
-			HEED_TRY(add_pattern(walk, keyword->name, value->members[i].name));
+			HEED_TRY(
+				add_pattern(walk, keyword->name, value->members[i].name));
 		HEED_TRY(walk_below(walk, keyword->name, value->members[i].name,
-				    &value->members[i].value));
+		                    &value->members[i].value));
 	}
 	return 0;
 }
@@ -147,8 +206,8 @@ is_texts(const struct heed_json *value)
 	return value->kind == HEED_ARRAY;
 }
 
-static const char *const types[] = {"null", "boolean", "integer", "number",
-				    "string", "array", "object"};
+static const char *const types[] = {"null",   "boolean", "integer", "number",
+                                    "string", "array",   "object"};
 
 static int
 check_type(struct walk *walk, const struct heed_json *value)
@@ -159,28 +218,33 @@ check_type(struct walk *walk, const struct heed_json *value)
 	if (value->kind == HEED_ARRAY) {
 		for (i = 0; i < value->len; i++)
 			HEED_TRY(check_type(walk, &value->items[i]));
-		return value->len > 0 ? 0 : wrong(walk, "type", "must not be an empty list");
+		return value->len > 0 ? 0
+		                      : wrong(walk, "type", "must not be an empty list");
 	}
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (str_is(json_text(*value), types[i]))
 			return 0;
 	near = error_nearest(json_text(*value), types, sizeof(types) / sizeof(types[0]));
 	(void)wrong(walk, "type",
-		    "must be null, boolean, integer, number, string, array or object");
+	            "must be null, boolean, integer, number, string, array or object");
 	if (near != NULL)
 		error_hint(walk->error, "did you mean \"%s\"?", near);
 	return HEED_E_CONFIG;
 }
 
 static int
-check_texts_map(struct walk *walk, const struct keyword *keyword, const struct heed_json *value)
+check_texts_map(struct walk *walk, const struct keyword *keyword,
+                const struct heed_json *value)
 {
 	uint32_t i;
 
 	for (i = 0; value->kind == HEED_OBJECT && i < value->len; i++)
 		if (!is_texts(&value->members[i].value))
-			return wrong(walk, keyword->name, "must map names to lists of names");
-	return value->kind == HEED_OBJECT ? 0 : wrong(walk, keyword->name, "must be a mapping");
+			return wrong(walk, keyword->name,
+			             "must map names to lists of names");
+	return value->kind == HEED_OBJECT
+	               ? 0
+	               : wrong(walk, keyword->name, "must be a mapping");
 }
 
 /* References are resolved when all of the document has been walked. */
@@ -193,15 +257,18 @@ check_reference(struct walk *walk, const struct heed_json *value)
 		return wrong(walk, "$ref", "must be a string");
 	if (schema_resolve(walk->schema, text) == NULL) {
 		(void)wrong(walk, "$ref", "points nowhere in this document");
-		error_hint(walk->error, "%.*s: use #/$defs/NAME or #ANCHOR; other documents are "
-					"never fetched", STR_ARG(str_head_utf8(text, 100)));
+		error_hint(walk->error,
+		           "%.*s: use #/$defs/NAME or #ANCHOR; other documents are "
+		           "never fetched",
+		           STR_ARG(str_head_utf8(text, 100)));
 		return HEED_E_CONFIG;
 	}
 	return 0;
 }
 
 static int
-check_keyword(struct walk *walk, const struct keyword *keyword, const struct heed_json *value)
+check_keyword(struct walk *walk, const struct keyword *keyword,
+              const struct heed_json *value)
 {
 	const char *name = keyword->name;
 
@@ -216,28 +283,36 @@ check_keyword(struct walk *walk, const struct keyword *keyword, const struct hee
 	case TEXTS_MAP:
 		return check_texts_map(walk, keyword, value);
 	case TEXT:
-		return value->kind == HEED_STRING ? 0 : wrong(walk, name, "must be a string");
+		return value->kind == HEED_STRING ? 0
+		                                  : wrong(walk, name, "must be a string");
 	case TEXTS:
 		return is_texts(value) ? 0 : wrong(walk, name, "must be a list of names");
 	case LIST:
-		return value->kind == HEED_ARRAY ? 0 : wrong(walk, name, "must be a list");
+		return value->kind == HEED_ARRAY ? 0
+		                                 : wrong(walk, name, "must be a list");
 	case COUNT:
 		return json_is_number(*value) && json_number(*value) >= 0 &&
-				       json_number(*value) == (double)(uint64_t)json_number(*value)
-			       ? 0
-			       : wrong(walk, name, "must be a whole number that is not negative");
+		                       json_number(*value) ==
+		                               (double)(uint64_t)json_number(*value)
+		               ? 0
+		               : wrong(walk, name,
+		                       "must be a whole number that is not negative");
 	case NUMBER:
-		return json_is_number(*value) &&
-				       (strcmp(name, "multipleOf") != 0 || json_number(*value) > 0)
-			       ? 0
-			       : wrong(walk, name, "must be a number (multipleOf: above zero)");
+		return json_is_number(*value) && (strcmp(name, "multipleOf") != 0 ||
+		                                  json_number(*value) > 0)
+		               ? 0
+		               : wrong(walk, name,
+		                       "must be a number (multipleOf: above zero)");
 	case BOOLEAN:
-		return value->kind == HEED_BOOL ? 0 : wrong(walk, name, "must be true or false");
+		return value->kind == HEED_BOOL
+		               ? 0
+		               : wrong(walk, name, "must be true or false");
 	case TYPE:
 		return check_type(walk, value);
 	case PATTERN:
-		return value->kind == HEED_STRING ? add_pattern(walk, name, json_text(*value))
-						  : wrong(walk, name, "must be a string");
+		return value->kind == HEED_STRING
+		               ? add_pattern(walk, name, json_text(*value))
+		               : wrong(walk, name, "must be a string");
 	case REFERENCE:
 		return check_reference(walk, value);
 	case UNSUPPORTED:
@@ -260,9 +335,9 @@ unknown_keyword(struct walk *walk, struct heed_str name)
 		names[i] = keywords[i].name;
 	near = error_nearest(name, names, N_KEYWORDS);
 	(void)error_set(walk->error, HEED_E_CONFIG, "there is no keyword \"%.*s\"",
-			STR_ARG(str_head_utf8(name, 60)));
+	                STR_ARG(str_head_utf8(name, 60)));
 	error_where(walk->error, "%s/%.*s", walk->at.data != NULL ? walk->at.data : "",
-		    STR_ARG(name));
+	            STR_ARG(name));
 	if (near != NULL)
 		error_hint(walk->error, "did you mean \"%s\"?", near);
 	return HEED_E_CONFIG;
@@ -278,14 +353,16 @@ walk_schema(struct walk *walk, const struct heed_json *value)
 		return 0;
 	if (value->kind != HEED_OBJECT) {
 		int r = error_set(walk->error, HEED_E_CONFIG,
-				  "a schema is an object, true or false, not %s",
-				  json_kind_name(*value));
+		                  "a schema is an object, true or false, not %s",
+		                  json_kind_name(*value));
 
-		error_where(walk->error, "%s", walk->at.data != NULL ? walk->at.data : "");
+		error_where(walk->error, "%s",
+		            walk->at.data != NULL ? walk->at.data : "");
 		return r;
 	}
 	if (++walk->depth > WALK_DEPTH_MAX)
-		return error_set(walk->error, HEED_E_CONFIG, "the schema is nested too deeply");
+		return error_set(walk->error, HEED_E_CONFIG,
+		                 "the schema is nested too deeply");
 	for (i = 0; i < value->len; i++) {
 		struct heed_str name = value->members[i].name;
 
@@ -294,13 +371,15 @@ walk_schema(struct walk *walk, const struct heed_json *value)
 		if (k == N_KEYWORDS)
 			HEED_TRY(unknown_keyword(walk, name));
 		else
-			HEED_TRY(check_keyword(walk, &keywords[k], &value->members[i].value));
+			HEED_TRY(check_keyword(walk, &keywords[k],
+			                       &value->members[i].value));
 	}
 	walk->depth--;
 	return 0;
 }
 
-/* ---- references --------------------------------------------------------------------------- */
+/* ---- references
+ * --------------------------------------------------------------------------- */
 
 /* The subschema with this $anchor, anywhere below `value`. */
 static const struct heed_json *
@@ -309,7 +388,8 @@ find_anchor(const struct heed_json *value, struct heed_str anchor)
 	const struct heed_json *found = NULL;
 	uint32_t i;
 
-	if (value->kind == HEED_OBJECT && str_eq(json_get_text(*value, "$anchor"), anchor))
+	if (value->kind == HEED_OBJECT &&
+	    str_eq(json_get_text(*value, "$anchor"), anchor))
 		return value;
 	for (i = 0; found == NULL && value->kind == HEED_OBJECT && i < value->len; i++)
 		found = find_anchor(&value->members[i].value, anchor);
@@ -325,7 +405,8 @@ schema_resolve(const struct schema *schema, struct heed_str reference)
 	const struct heed_json *found = NULL;
 	struct heed_buf pointer;
 
-	if (id.len > 0 && reference.len >= id.len && str_eq(str_head(reference, id.len), id))
+	if (id.len > 0 && reference.len >= id.len &&
+	    str_eq(str_head(reference, id.len), id))
 		reference = str_from(reference, id.len);
 	if (reference.len == 0)
 		return &schema->document;
@@ -336,18 +417,19 @@ schema_resolve(const struct schema *schema, struct heed_str reference)
 		struct heed_str text = buf_str(&pointer);
 
 		found = text.len == 0 || text.data[0] == '/'
-				? json_pointer(&schema->document, text)
-				: find_anchor(&schema->document, text);
+		                ? json_pointer(&schema->document, text)
+		                : find_anchor(&schema->document, text);
 	}
 	buf_done(&pointer);
 	return found;
 }
 
-/* ---- life --------------------------------------------------------------------------------- */
+/* ---- life
+ * --------------------------------------------------------------------------------- */
 
 int
 schema_new(struct heed_json document, unsigned flags, struct schema **ret_schema,
-	   struct heed_error *error)
+           struct heed_error *error)
 {
 	struct schema *schema = mem_new(sizeof(*schema));
 	struct walk walk = {.schema = schema, .flags = flags, .error = error};

@@ -1,6 +1,6 @@
 /*
- * schema_check.c - an instance against a schema that schema.c has walked: keyword by keyword,
- * collecting what is wrong for people and models to read.
+ * schema_check.c - an instance against a schema that schema.c has walked: keyword by
+ * keyword, collecting what is wrong for people and models to read.
  */
 #include <math.h>
 #include <stdio.h>
@@ -14,12 +14,13 @@
 struct check {
 	const struct schema *schema;
 	struct schema_report *report; /* NULL: only the verdict counts */
-	struct heed_buf at;	      /* JSON Pointer into the instance */
+	struct heed_buf at;           /* JSON Pointer into the instance */
 	int depth;
 	int failure; /* HEED_E_LIMIT, HEED_E_NOMEM: the verdict is void */
 };
 
-static bool fits(struct check *check, const struct heed_json *schema, struct heed_json value);
+static bool
+fits(struct check *check, const struct heed_json *schema, struct heed_json value);
 
 /* Record a fault; always false. */
 static bool
@@ -59,7 +60,7 @@ fits_quietly(struct check *check, const struct heed_json *schema, struct heed_js
 
 static bool
 fits_at(struct check *check, const struct heed_json *schema, struct heed_str name,
-	struct heed_json value)
+        struct heed_json value)
 {
 	size_t len = check->at.len;
 	size_t i;
@@ -80,7 +81,8 @@ fits_at(struct check *check, const struct heed_json *schema, struct heed_str nam
 }
 
 static bool
-fits_item(struct check *check, const struct heed_json *schema, uint32_t i, struct heed_json value)
+fits_item(struct check *check, const struct heed_json *schema, uint32_t i,
+          struct heed_json value)
 {
 	char place[16];
 	int len = snprintf(place, sizeof(place), "%u", i);
@@ -101,11 +103,12 @@ matches(struct check *check, struct heed_str pattern, struct heed_str text)
 		if (str_eq(schema->patterns[i].text, pattern))
 			break;
 	if (i < schema->n_patterns)
-		data = pcre2_match_data_create_from_pattern(schema->patterns[i].code, NULL);
+		data = pcre2_match_data_create_from_pattern(schema->patterns[i].code,
+		                                            NULL);
 	if (context != NULL && data != NULL) {
 		(void)pcre2_set_match_limit(context, MATCH_LIMIT);
-		r = pcre2_match(schema->patterns[i].code, (PCRE2_SPTR)text.data, text.len, 0,
-				PCRE2_NO_UTF_CHECK, data, context);
+		r = pcre2_match(schema->patterns[i].code, (PCRE2_SPTR)text.data, text.len,
+		                0, PCRE2_NO_UTF_CHECK, data, context);
 	}
 	pcre2_match_data_free(data);
 	pcre2_match_context_free(context);
@@ -114,7 +117,8 @@ matches(struct check *check, struct heed_str pattern, struct heed_str text)
 	return r >= 0;
 }
 
-/* ---- any kind of value ---------------------------------------------------------------------- */
+/* ---- any kind of value
+ * ---------------------------------------------------------------------- */
 
 static bool
 is_type(struct heed_str type, struct heed_json value)
@@ -142,7 +146,7 @@ check_type(struct check *check, const struct heed_json *type, struct heed_json v
 		return false;
 	text = json_text_of(check->report->arena, *type);
 	return fault(check, "type", "must be of type %.*s, not %s", STR_ARG(text),
-		     json_kind_name(value));
+	             json_kind_name(value));
 }
 
 static bool
@@ -173,7 +177,8 @@ check_const(struct check *check, const struct heed_json *wanted, struct heed_jso
 	return fault(check, "const", "must be %.*s", STR_ARG(text));
 }
 
-/* ---- numbers and strings --------------------------------------------------------------------- */
+/* ---- numbers and strings
+ * --------------------------------------------------------------------- */
 
 static bool
 is_multiple(struct heed_json value, struct heed_json of)
@@ -183,12 +188,13 @@ is_multiple(struct heed_json value, struct heed_json of)
 	if (value.kind == HEED_INT && of.kind == HEED_INT)
 		return value.i64 % of.i64 == 0;
 	quotient = json_number(value) / json_number(of);
-	return isfinite(quotient) && fabs(quotient - round(quotient)) <= 1e-9 * fmax(1, fabs(quotient));
+	return isfinite(quotient) &&
+	       fabs(quotient - round(quotient)) <= 1e-9 * fmax(1, fabs(quotient));
 }
 
 static bool
-bound(struct check *check, struct heed_json schema, struct heed_json value, const char *name, int sign,
-      bool open)
+bound(struct check *check, struct heed_json schema, struct heed_json value,
+      const char *name, int sign, bool open)
 {
 	const struct heed_json *limit = json_get(schema, name);
 	int order;
@@ -199,7 +205,7 @@ bound(struct check *check, struct heed_json schema, struct heed_json value, cons
 	if (order < 0 || (order == 0 && !open))
 		return true;
 	return fault(check, name, "must be %s%s %.17g", sign > 0 ? "at most" : "at least",
-		     open ? " (and not equal to)" : "", json_number(*limit));
+	             open ? " (and not equal to)" : "", json_number(*limit));
 }
 
 static bool
@@ -213,14 +219,14 @@ check_number(struct check *check, struct heed_json schema, struct heed_json valu
 	ok = bound(check, schema, value, "exclusiveMinimum", -1, true) && ok;
 	if (multiple != NULL && !is_multiple(value, *multiple))
 		ok = fault(check, "multipleOf", "must be a multiple of %.17g",
-			   json_number(*multiple));
+		           json_number(*multiple));
 	return ok;
 }
 
 /* The number that `name` bounds a count by; false when the count breaks it. */
 static bool
-count(struct check *check, struct heed_json schema, const char *name, bool least, uint64_t n,
-      const char *what)
+count(struct check *check, struct heed_json schema, const char *name, bool least,
+      uint64_t n, const char *what)
 {
 	const struct heed_json *limit = json_get(schema, name);
 
@@ -228,8 +234,9 @@ count(struct check *check, struct heed_json schema, const char *name, bool least
 		return true;
 	if (least ? (double)n >= json_number(*limit) : (double)n <= json_number(*limit))
 		return true;
-	return fault(check, name, "must have at %s %.17g %s, has %llu", least ? "least" : "most",
-		     json_number(*limit), what, (unsigned long long)n);
+	return fault(check, name, "must have at %s %.17g %s, has %llu",
+	             least ? "least" : "most", json_number(*limit), what,
+	             (unsigned long long)n);
 }
 
 static bool
@@ -245,11 +252,13 @@ check_string(struct check *check, struct heed_json schema, struct heed_json valu
 	ok = count(check, schema, "maxLength", false, characters, "characters");
 	ok = count(check, schema, "minLength", true, characters, "characters") && ok;
 	if (pattern != NULL && !matches(check, json_text(*pattern), json_text(value)))
-		ok = fault(check, "pattern", "must match %.*s", STR_ARG(json_text(*pattern)));
+		ok = fault(check, "pattern", "must match %.*s",
+		           STR_ARG(json_text(*pattern)));
 	return ok;
 }
 
-/* ---- arrays ------------------------------------------------------------------------------- */
+/* ---- arrays
+ * ------------------------------------------------------------------------------- */
 
 static bool
 is_unique(struct heed_json value)
@@ -304,11 +313,12 @@ check_array(struct check *check, struct heed_json schema, struct heed_json value
 	return check_contains(check, schema, value) && ok;
 }
 
-/* ---- objects ------------------------------------------------------------------------------ */
+/* ---- objects
+ * ------------------------------------------------------------------------------ */
 
 static bool
 check_required(struct check *check, const char *keyword, const struct heed_json *names,
-	       struct heed_json value)
+               struct heed_json value)
 {
 	bool ok = true;
 	uint32_t i;
@@ -316,7 +326,7 @@ check_required(struct check *check, const char *keyword, const struct heed_json 
 	for (i = 0; names != NULL && i < names->len; i++)
 		if (json_find(value, json_text(names->items[i])) == NULL)
 			ok = fault(check, keyword, "is missing \"%.*s\"",
-				   STR_ARG(json_text(names->items[i])));
+			           STR_ARG(json_text(names->items[i])));
 	return ok;
 }
 
@@ -330,8 +340,9 @@ check_dependent(struct check *check, struct heed_json schema, struct heed_json v
 
 	for (i = 0; required != NULL && i < required->len; i++)
 		if (json_find(value, required->members[i].name) != NULL)
-			ok = check_required(check, "dependentRequired", &required->members[i].value,
-					    value) && ok;
+			ok = check_required(check, "dependentRequired",
+			                    &required->members[i].value, value) &&
+			     ok;
 	for (i = 0; schemas != NULL && i < schemas->len; i++)
 		if (json_find(value, schemas->members[i].name) != NULL)
 			ok = fits(check, &schemas->members[i].value, value) && ok;
@@ -339,12 +350,14 @@ check_dependent(struct check *check, struct heed_json schema, struct heed_json v
 }
 
 static bool
-check_member(struct check *check, struct heed_json schema, const struct heed_member *member)
+check_member(struct check *check, struct heed_json schema,
+             const struct heed_member *member)
 {
 	const struct heed_json *properties = json_get(schema, "properties");
 	const struct heed_json *patterns = json_get(schema, "patternProperties");
 	const struct heed_json *others = json_get(schema, "additionalProperties");
-	const struct heed_json *own = properties != NULL ? json_find(*properties, member->name) : NULL;
+	const struct heed_json *own =
+		properties != NULL ? json_find(*properties, member->name) : NULL;
 	bool known = own != NULL;
 	bool ok = own == NULL || fits_at(check, own, member->name, member->value);
 	uint32_t i;
@@ -353,13 +366,15 @@ check_member(struct check *check, struct heed_json schema, const struct heed_mem
 		if (!matches(check, patterns->members[i].name, member->name))
 			continue;
 		known = true;
-		ok = fits_at(check, &patterns->members[i].value, member->name, member->value) && ok;
+		ok = fits_at(check, &patterns->members[i].value, member->name,
+		             member->value) &&
+		     ok;
 	}
 	if (known || others == NULL)
 		return ok;
 	if (others->kind == HEED_BOOL && !others->boolean)
 		return fault(check, "additionalProperties", "must not have \"%.*s\"",
-			     STR_ARG(str_head_utf8(member->name, 100)));
+		             STR_ARG(str_head_utf8(member->name, 100)));
 	return fits_at(check, others, member->name, member->value) && ok;
 }
 
@@ -374,19 +389,22 @@ check_object(struct check *check, struct heed_json schema, struct heed_json valu
 	ok = check_required(check, "required", json_get(schema, "required"), value) && ok;
 	ok = check_dependent(check, schema, value) && ok;
 	for (i = 0; i < value.len; i++) {
-		if (names != NULL && !fits_quietly(check, names, json_str(value.members[i].name)))
-			ok = fault(check, "propertyNames", "the name \"%.*s\" is not allowed",
-				   STR_ARG(str_head_utf8(value.members[i].name, 100)));
+		if (names != NULL &&
+		    !fits_quietly(check, names, json_str(value.members[i].name)))
+			ok = fault(check, "propertyNames",
+			           "the name \"%.*s\" is not allowed",
+			           STR_ARG(str_head_utf8(value.members[i].name, 100)));
 		ok = check_member(check, schema, &value.members[i]) && ok;
 	}
 	return ok;
 }
 
-/* ---- combinations ------------------------------------------------------------------------- */
+/* ---- combinations
+ * ------------------------------------------------------------------------- */
 
 static bool
 check_some(struct check *check, const char *name, const struct heed_json *list,
-	   struct heed_json value)
+           struct heed_json value)
 {
 	uint32_t n = 0;
 	uint32_t i;
@@ -398,7 +416,8 @@ check_some(struct check *check, const char *name, const struct heed_json *list,
 	if (name[0] == 'a' ? n > 0 : n == 1)
 		return true;
 	if (n > 1)
-		return fault(check, name, "fits %u of the alternatives, must fit exactly one", n);
+		return fault(check, name,
+		             "fits %u of the alternatives, must fit exactly one", n);
 	if (list->len == 1)
 		return fits(check, &list->items[0], value);
 	return fault(check, name, "fits none of the %u alternatives", list->len);
@@ -421,7 +440,8 @@ check_combined(struct check *check, struct heed_json schema, struct heed_json va
 	if (not_this != NULL && fits_quietly(check, not_this, value))
 		ok = fault(check, "not", "is what it must not be");
 	if (condition != NULL)
-		branch = json_get(schema, fits_quietly(check, condition, value) ? "then" : "else");
+		branch = json_get(schema, fits_quietly(check, condition, value) ? "then"
+		                                                                : "else");
 	return (branch == NULL || fits(check, branch, value)) && ok;
 }
 
@@ -455,7 +475,8 @@ check_keywords(struct check *check, struct heed_json schema, struct heed_json va
 
 	ok = (values == NULL || check_enum(check, values, value)) && ok;
 	ok = (one == NULL || check_const(check, one, value)) && ok;
-	ok = (ref == NULL || fits(check, schema_resolve(check->schema, json_text(*ref)), value)) &&
+	ok = (ref == NULL ||
+	      fits(check, schema_resolve(check->schema, json_text(*ref)), value)) &&
 	     ok;
 	ok = check_kind(check, schema, value) && ok;
 	return check_combined(check, schema, value) && ok;
@@ -480,7 +501,7 @@ fits(struct check *check, const struct heed_json *schema, struct heed_json value
 
 int
 schema_validate(const struct schema *schema, struct heed_json instance,
-		struct schema_report *report)
+                struct schema_report *report)
 {
 	struct check check = {.schema = schema, .report = report};
 	bool ok;

@@ -24,6 +24,7 @@ struct schema {
 };
 
 /* What "$ref" points at, or NULL. */
-const struct heed_json *schema_resolve(const struct schema *schema, struct heed_str reference);
+const struct heed_json *
+schema_resolve(const struct schema *schema, struct heed_str reference);
 
 #endif

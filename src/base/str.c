@@ -96,7 +96,8 @@ struct heed_str
 str_from(struct heed_str text, size_t from)
 {
 	if (from >= text.len)
-		return (struct heed_str){text.data != NULL ? text.data + text.len : NULL, 0};
+		return (struct heed_str){text.data != NULL ? text.data + text.len : NULL,
+		                         0};
 	return (struct heed_str){text.data + from, text.len - from};
 }
 
@@ -135,7 +136,8 @@ str_cut(struct heed_str *rest, char sep)
 	return head;
 }
 
-/* FNV-1a with a seed and a final mix; tables hold few thousand names, so simple is enough. */
+/* FNV-1a with a seed and a final mix; tables hold few thousand names, so simple is
+ * enough. */
 uint64_t
 str_hash(struct heed_str text)
 {
@@ -144,7 +146,9 @@ str_hash(struct heed_str text)
 	size_t i;
 
 	if (seed == 0)
-		seed = ((uint64_t)time(NULL) << 20 ^ (uint64_t)getpid()) * 0x9e3779b97f4a7c15u | 1;
+		seed = ((uint64_t)time(NULL) << 20 ^ (uint64_t)getpid()) *
+		               0x9e3779b97f4a7c15u |
+		       1;
 	hash = seed;
 	for (i = 0; i < text.len; i++)
 		hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3u;
@@ -256,8 +260,15 @@ static const struct unit durations[] = {
 };
 
 static const struct unit sizes[] = {
-	{"", 1}, {"B", 1}, {"KB", 1000}, {"KiB", 1024}, {"MB", 1000000}, {"MiB", 1024 * 1024},
-	{"GB", 1000000000}, {"GiB", 1024 * 1024 * 1024}, {NULL, 0},
+	{"", 1},
+	{"B", 1},
+	{"KB", 1000},
+	{"KiB", 1024},
+	{"MB", 1000000},
+	{"MiB", 1024 * 1024},
+	{"GB", 1000000000},
+	{"GiB", 1024 * 1024 * 1024},
+	{NULL, 0},
 };
 
 /* Take "12.5KiB" off the front of `*rest` and add its value to `*sum`. */
@@ -272,7 +283,8 @@ take_quantity(struct heed_str *rest, const struct unit *units, double *sum)
 	while (digits < rest->len && strchr("0123456789.", rest->data[digits]) != NULL)
 		digits++;
 	for (end = digits; end < rest->len && lower(rest->data[end]) >= 'a' &&
-			   lower(rest->data[end]) <= 'z'; end++)
+	                   lower(rest->data[end]) <= 'z';
+	     end++)
 		;
 	if (str_to_double(str_head(*rest, digits), &number) < 0)
 		return HEED_E_INVALID;

@@ -1,9 +1,9 @@
 /*
  * str.h - text views and the buffer that builds text.
  *
- * struct heed_str (heed.h) is a view and owns nothing. struct heed_buf owns its bytes, grows,
- * and has a maximum. Failures of a buffer are sticky: add what there is to add, then ask
- * buf_error once.
+ * struct heed_str (heed.h) is a view and owns nothing. struct heed_buf owns its bytes,
+ * grows, and has a maximum. Failures of a buffer are sticky: add what there is to add,
+ * then ask buf_error once.
  */
 #ifndef HEED_BASE_STR_H
 #define HEED_BASE_STR_H
@@ -44,10 +44,12 @@ bool str_utf8(struct heed_str text);
 /* The longest head of at most `len` bytes that does not cut a UTF-8 sequence. */
 struct heed_str str_head_utf8(struct heed_str text, size_t len);
 
-/* Decimal number that fills the whole text; zero, or HEED_E_INVALID (also out of range). */
+/* Decimal number that fills the whole text; zero, or HEED_E_INVALID (also out of range).
+ */
 int str_to_i64(struct heed_str text, int64_t *ret_value);
 int str_to_double(struct heed_str text, double *ret_value);
-/* "250ms", "30s", "5m", "24h", "7d" and sums such as "1h30m"; bare "0". In milliseconds. */
+/* "250ms", "30s", "5m", "24h", "7d" and sums such as "1h30m"; bare "0". In milliseconds.
+ */
 int str_to_duration(struct heed_str text, int64_t *ret_ms);
 /* "100", "64KiB", "10MB", "1GiB"; in bytes. KB is 1000, KiB is 1024. */
 int str_to_size(struct heed_str text, int64_t *ret_bytes);
@@ -69,7 +71,8 @@ void buf_reset(struct heed_buf *buf);
 void buf_add(struct heed_buf *buf, struct heed_str text);
 void buf_adds(struct heed_buf *buf, const char *text);
 void buf_addc(struct heed_buf *buf, char c);
-void buf_addf(struct heed_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_addf(struct heed_buf *buf, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void buf_addv(struct heed_buf *buf, const char *format, va_list args);
 /* Make room for `extra` bytes and return where they go, or NULL; then buf_commit. */
 char *buf_reserve(struct heed_buf *buf, size_t extra);
@@ -89,9 +92,11 @@ void buf_add_base64(struct heed_buf *buf, const void *data, size_t len);
 /* Percent-encode everything but RFC 3986 unreserved characters. */
 void buf_add_urlencoded(struct heed_buf *buf, struct heed_str text);
 
-/* Decode standard or URL-safe base64, padded or not, into `buf`. Zero or HEED_E_INVALID. */
+/* Decode standard or URL-safe base64, padded or not, into `buf`. Zero or HEED_E_INVALID.
+ */
 int base64_decode(struct heed_buf *buf, struct heed_str text);
-/* Decode %XX (and '+' as space when plus_is_space is non-zero). Zero or HEED_E_INVALID. */
+/* Decode %XX (and '+' as space when plus_is_space is non-zero). Zero or HEED_E_INVALID.
+ */
 int url_decode(struct heed_buf *buf, struct heed_str text, int plus_is_space);
 /* Value of a hex digit, or -1. */
 int hex_value(char c);

@@ -1,9 +1,10 @@
 /*
  * template.h - text with {{ expressions }} in it.
  *
- * A string result goes in as it is, any other value as compact JSON, no result and null as
- * nothing for no result and "null" for null. "{{{{" writes a literal "{{". Braces inside an expression's strings and objects are
- * understood: {{ {a: "}}"} }} is one expression.
+ * A string result goes in as it is, any other value as compact JSON, no result and null
+ * as nothing for no result and "null" for null. "{{{{" writes a literal "{{". Braces
+ * inside an expression's strings and objects are understood: {{ {a: "}}"} }} is one
+ * expression.
  */
 #ifndef HEED_BASE_TEMPLATE_H
 #define HEED_BASE_TEMPLATE_H
@@ -16,12 +17,14 @@
 
 struct template;
 
-/* Compile on `set`, which owns the result. HEED_E_CONFIG with "line:column" in error->where. */
-int template_new(struct expr_set *set, struct heed_str text, struct template **ret_template,
-		 struct heed_error *error);
+/* Compile on `set`, which owns the result. HEED_E_CONFIG with "line:column" in
+ * error->where. */
+int template_new(struct expr_set *set, struct heed_str text,
+                 struct template **ret_template, struct heed_error *error);
 /* Append the result to `buf`. As expr_eval, plus the buffer's failures. */
-int template_render(const struct template *template, struct heed_json input, struct arena *scratch,
-		    struct heed_buf *buf, struct heed_error *error);
+int
+template_render(const struct template *template, struct heed_json input,
+                struct arena *scratch, struct heed_buf *buf, struct heed_error *error);
 /* The expressions inside, for heed check. */
 size_t template_exprs(const struct template *template, struct expr *const **ret_exprs);
 /* The source text. */

@@ -297,6 +297,34 @@ test_refused(void **state)
 	check_refused("$x", "$x is not defined", "1:1");
 }
 
+/* Among many: found by halving, in the second program. */
+static void
+test_culprit(void **state)
+{
+	struct expr_set *set = expr_set_new();
+	struct expr *expr, *bad = NULL, *culprit = NULL;
+	struct heed_error error;
+	struct arena arena;
+	char text[64];
+
+	(void)state;
+	for (int i = 0; i < 600; i++) {
+		(void)snprintf(text, sizeof(text), i == 401 ? "\n wrong" : "length + %d",
+		               i);
+		assert_int_equal(expr_new(set, str_of(text), &expr, NULL), 0);
+		if (i == 401)
+			bad = expr;
+	}
+	assert_int_equal(expr_set_check(set, &culprit, &error), HEED_E_CONFIG);
+	assert_ptr_equal(culprit, bad);
+	assert_string_equal(error.text, "wrong/0 is not defined");
+	assert_string_equal(error.where, "2:2");
+	arena_init(&arena, 0);
+	assert_string_equal(outcome(expr, json_null(), &arena), "599");
+	arena_done(&arena);
+	expr_set_free(set);
+}
+
 static void
 test_nesting(void **state)
 {
@@ -458,7 +486,7 @@ test_start(void **state)
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(strtol(outcome(expr[i], input, &arena), NULL, 10),
 		                 i + 5);
-	assert_null(set->jq);
+	assert_null(set->programs);
 	for (int i = 0; i < 300; i++) {
 		(void)snprintf(text, sizeof(text), "[.a | keys | length, %d] | add", i);
 		assert_int_equal(expr_new(set, str_of(text), &expr[i], NULL), 0);
@@ -466,7 +494,7 @@ test_start(void **state)
 	for (int i = 299; i >= 0; i--)
 		assert_int_equal(strtol(outcome(expr[i], input, &arena), NULL, 10),
 		                 i + 1);
-	assert_non_null(set->jq);
+	assert_non_null(set->programs);
 	expr_set_free(set);
 	arena_done(&arena);
 }
@@ -545,8 +573,7 @@ test_no_memory(void **state)
 	arena_done(&arena);
 }
 
-/* ---- random expressions
- * ---------------------------------------------------------------- */
+/* ---- random expressions -------------------------------------------------------- */
 
 static uint64_t random_state;
 
@@ -790,7 +817,7 @@ test_random(void **state)
 		compare(direct[i], by_jq[i], &arena);
 		arena_reset(&arena);
 	}
-	assert_null(set->jq);
+	assert_null(set->programs);
 	expr_set_free(set);
 	expr_set_free(jq_set);
 	arena_done(&arena);
@@ -800,12 +827,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both),      cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_by_jq),     cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_nesting),   cmocka_unit_test(test_roots),
-		cmocka_unit_test(test_endless),   cmocka_unit_test(test_home),
-		cmocka_unit_test(test_start),     cmocka_unit_test(test_allocations),
-		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_random),
+		cmocka_unit_test(test_both),        cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_by_jq),       cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_culprit),     cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_roots),       cmocka_unit_test(test_endless),
+		cmocka_unit_test(test_home),        cmocka_unit_test(test_start),
+		cmocka_unit_test(test_allocations), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
