@@ -1,7 +1,8 @@
 /*
  * event.c - see event.h.
  *
- * Attributes that are null count as absent and are left out of the normalised form, so that
+ * Attributes that are null count as absent and are left out of the normalised form, so
+ * that
  * `.event.subject` is null for both. `data` may be null. Nothing here is slower than the
  * text is long: events come from strangers.
  */
@@ -66,13 +67,14 @@ is_clean(struct heed_str text)
 static int
 wrong(struct heed_error *error, const char *name, const char *what)
 {
-	return error_set(error, HEED_E_INVALID, "CloudEvents attribute \"%s\" %s", name, what);
+	return error_set(error, HEED_E_INVALID, "CloudEvents attribute \"%s\" %s", name,
+	                 what);
 }
 
 /* A text attribute; null counts as absent. */
 static int
-take_text(struct heed_json root, const char *name, bool required, struct heed_str *ret_text,
-	  struct heed_error *error)
+take_text(struct heed_json root, const char *name, bool required,
+          struct heed_str *ret_text, struct heed_error *error)
 {
 	const struct heed_json *value = json_get(root, name);
 
@@ -142,25 +144,9 @@ is_absolute(struct heed_str text)
 	return colon > 0 && colon + 1 < text.len;
 }
 
-/* W3C trace context, version 00: 00-32 hex-16 hex-2 hex, not all zero. */
-static bool
-is_trace(struct heed_str text)
-{
-	size_t i;
-
-	if (text.len != 55 || text.data[2] != '-' || text.data[35] != '-' || text.data[52] != '-')
-		return false;
-	for (i = 0; i < text.len; i++)
-		if (i != 2 && i != 35 && i != 52 &&
-		    (hex_value(text.data[i]) < 0 || (text.data[i] >= 'A' && text.data[i] <= 'F')))
-			return false;
-	return !str_is(str_head(text, 2), "ff") &&
-	       !str_is(str_head(str_from(text, 3), 32), "00000000000000000000000000000000") &&
-	       !str_is(str_head(str_from(text, 36), 16), "0000000000000000");
-}
-
-static const char *const own[] = {"id", "source", "specversion", "type", "subject", "time",
-				  "datacontenttype", "dataschema", "data", "data_base64"};
+static const char *const own[] = {
+	"id",   "source",          "specversion", "type", "subject",
+	"time", "datacontenttype", "dataschema",  "data", "data_base64"};
 
 static bool
 is_own(struct heed_str name)
@@ -179,18 +165,21 @@ check_extension(const struct heed_member *member, struct heed_error *error)
 	const struct heed_json *value = &member->value;
 
 	if (!is_name(member->name))
-		return error_set(error, HEED_E_INVALID,
-				 "CloudEvents attribute names are of a-z and 0-9: \"%.*s\"",
-				 STR_ARG(str_head(member->name, 64)));
+		return error_set(
+			error, HEED_E_INVALID,
+			"CloudEvents attribute names are of a-z and 0-9: \"%.*s\"",
+			STR_ARG(str_head(member->name, 64)));
 	if (value->kind == HEED_NULL || value->kind == HEED_BOOL)
 		return 0;
 	if (value->kind == HEED_STRING && is_clean(json_text(*value)))
 		return 0;
 	if (value->kind == HEED_INT && value->i64 >= INT32_MIN && value->i64 <= INT32_MAX)
 		return 0;
-	return error_set(error, HEED_E_INVALID,
-			 "CloudEvents attribute \"%.*s\" must be a string, a boolean or a 32-bit "
-			 "integer", STR_ARG(str_head(member->name, 64)));
+	return error_set(
+		error, HEED_E_INVALID,
+		"CloudEvents attribute \"%.*s\" must be a string, a boolean or a 32-bit "
+		"integer",
+		STR_ARG(str_head(member->name, 64)));
 }
 
 static bool
@@ -223,7 +212,7 @@ check_data(struct heed_json root, struct heed_error *error)
 		return 0;
 	if (json_get(root, "data") != NULL)
 		return error_set(error, HEED_E_INVALID,
-				 "a CloudEvent has data or data_base64, not both");
+		                 "a CloudEvent has data or data_base64, not both");
 	return check_base64(base64, error);
 }
 
@@ -239,14 +228,16 @@ check_rest(struct heed_json root, struct heed_error *error)
 		return wrong(error, "specversion", "must be \"1.0\"");
 	HEED_TRY(take_text(root, "datacontenttype", false, &text, error));
 	if (text.len > 0 && !is_media_type(text))
-		return wrong(error, "datacontenttype", "must be a media type such as "
-						       "application/json");
+		return wrong(error, "datacontenttype",
+		             "must be a media type such as "
+		             "application/json");
 	HEED_TRY(take_text(root, "dataschema", false, &text, error));
 	if (text.len > 0 && !(is_absolute(text) && is_reference(text)))
 		return wrong(error, "dataschema", "must be an absolute URI");
 	HEED_TRY(take_text(root, "source", true, &text, error));
 	if (!is_reference(text))
-		return wrong(error, "source", "must be a URI reference (escape spaces as %20)");
+		return wrong(error, "source",
+		             "must be a URI reference (escape spaces as %20)");
 	HEED_TRY(check_data(root, error));
 	for (i = 0; i < root.len; i++)
 		if (!is_own(root.members[i].name))
@@ -265,7 +256,8 @@ is_absent(const struct heed_member *member)
 static int
 normalise(struct arena *arena, struct heed_json *root, bool has_time, int64_t now_us)
 {
-	struct heed_member *members = ARENA_ARRAY(arena, struct heed_member, root->len + 1);
+	struct heed_member *members =
+		ARENA_ARRAY(arena, struct heed_member, root->len + 1);
 	char place[CLOCK_TEXT_SIZE];
 	uint32_t n = 0;
 	uint32_t i;
@@ -287,20 +279,41 @@ normalise(struct arena *arena, struct heed_json *root, bool has_time, int64_t no
 	return 0;
 }
 
+/* 00-32 hex-16 hex-2 hex, where neither id is all zero. */
+bool
+event_is_trace(struct heed_str text)
+{
+	size_t i;
+
+	if (text.len != 55 || text.data[2] != '-' || text.data[35] != '-' ||
+	    text.data[52] != '-')
+		return false;
+	for (i = 0; i < text.len; i++)
+		if (i != 2 && i != 35 && i != 52 &&
+		    (hex_value(text.data[i]) < 0 ||
+		     (text.data[i] >= 'A' && text.data[i] <= 'F')))
+			return false;
+	return !str_is(str_head(text, 2), "ff") &&
+	       !str_is(str_head(str_from(text, 3), 32),
+	               "00000000000000000000000000000000") &&
+	       !str_is(str_head(str_from(text, 36), 16), "0000000000000000");
+}
+
 int
 event_from_json(struct arena *arena, struct heed_json root, int64_t now_us,
-		struct event *ret_event, struct heed_error *error)
+                struct event *ret_event, struct heed_error *error)
 {
 	struct event event = {.time_us = now_us};
 	struct heed_str time;
 
 	if (root.kind != HEED_OBJECT)
-		return error_set(error, HEED_E_INVALID, "a CloudEvent is a JSON object, not %s",
-				 json_kind_name(root));
+		return error_set(error, HEED_E_INVALID,
+		                 "a CloudEvent is a JSON object, not %s",
+		                 json_kind_name(root));
 	if (root.len > EVENT_MEMBERS_MAX)
 		return error_set(error, HEED_E_INVALID,
-				 "a CloudEvent has at most %d attributes, not %u",
-				 EVENT_MEMBERS_MAX, root.len);
+		                 "a CloudEvent has at most %d attributes, not %u",
+		                 EVENT_MEMBERS_MAX, root.len);
 	HEED_TRY(take_text(root, "id", true, &event.id, error));
 	HEED_TRY(take_text(root, "source", true, &event.source, error));
 	HEED_TRY(take_text(root, "type", true, &event.type, error));
@@ -308,10 +321,11 @@ event_from_json(struct arena *arena, struct heed_json root, int64_t now_us,
 	HEED_TRY(take_text(root, "time", false, &time, error));
 	HEED_TRY(take_text(root, "traceparent", false, &event.trace, error));
 	if (time.len > 0 && clock_parse(time, &event.time_us) < 0)
-		return wrong(error, "time", "must be an RFC 3339 time such as "
-					    "2026-11-24T09:30:00Z");
+		return wrong(error, "time",
+		             "must be an RFC 3339 time such as "
+		             "2026-11-24T09:30:00Z");
 	HEED_TRY(check_rest(root, error));
-	if (!is_trace(event.trace))
+	if (!event_is_trace(event.trace))
 		event.trace = (struct heed_str){"", 0};
 	if (normalise(arena, &root, time.len > 0, now_us) < 0)
 		return error_nomem(error);
@@ -332,7 +346,7 @@ set_text(struct json_build *build, const char *name, struct heed_str text)
 
 int
 event_from_parts(struct arena *arena, const struct event_parts *parts, int64_t now_us,
-		 struct event *ret_event, struct heed_error *error)
+                 struct event *ret_event, struct heed_error *error)
 {
 	char uuid[ID_UUID_SIZE];
 	char place[CLOCK_TEXT_SIZE];
@@ -344,12 +358,14 @@ event_from_parts(struct arena *arena, const struct event_parts *parts, int64_t n
 	json_object(&build, arena);
 	json_set_cstr(&build, "specversion", json_cstr("1.0"));
 	json_set_cstr(&build, "id",
-		      json_str(parts->id.len > 0 ? parts->id
-						 : arena_str(arena, id_uuid7(uuid, now_us))));
+	              json_str(parts->id.len > 0
+	                               ? parts->id
+	                               : arena_str(arena, id_uuid7(uuid, now_us))));
 	set_text(&build, "source", parts->source);
 	set_text(&build, "type", parts->type);
 	set_text(&build, "subject", parts->subject);
-	json_set_cstr(&build, "time", json_str(arena_str(arena, clock_text(place, time_us))));
+	json_set_cstr(&build, "time",
+	              json_str(arena_str(arena, clock_text(place, time_us))));
 	set_text(&build, "traceparent", parts->trace);
 	for (i = 0; i < parts->n_extensions; i++)
 		json_set(&build, parts->extensions[i].name, parts->extensions[i].value);

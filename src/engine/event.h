@@ -1,8 +1,8 @@
 /*
  * event.h - a CloudEvents 1.0 event in memory.
  *
- * Whatever way it came in, an event is normalised once into the JSON event format; that text
- * is what is stored and what expressions see as `.event` (attributes and `data`, or
+ * Whatever way it came in, an event is normalised once into the JSON event format; that
+ * text is what is stored and what expressions see as `.event` (attributes and `data`, or
  * `data_base64`). Source: CloudEvents 1.0.2, core and JSON format.
  */
 #ifndef HEED_ENGINE_EVENT_H
@@ -12,7 +12,8 @@
 #include "base/json.h"
 #include "heed.h"
 
-#define EVENT_SIZE_MAX (1024 * 1024) /* of the JSON text, unless a source says otherwise */
+#define EVENT_SIZE_MAX                                                                   \
+	(1024 * 1024) /* of the JSON text, unless a source says otherwise */
 
 struct event {
 	int64_t seq; /* 0 until it is stored */
@@ -28,13 +29,15 @@ struct event {
 	struct heed_str trace;   /* W3C traceparent, or empty */
 };
 
-/* Check `root` as a JSON-format CloudEvent and fill *ret_event; everything it points to is on
- * `arena` or in `root`. A missing `time` is set to `now_us`; a missing `id` is an error. Extension
- * attributes keep their names and must be scalars. HEED_E_INVALID names the attribute. */
+/* Check `root` as a JSON-format CloudEvent and fill *ret_event; everything it points to
+ * is on `arena` or in `root`. A missing `time` is set to `now_us`; a missing `id` is an
+ * error. Extension attributes keep their names and must be scalars. HEED_E_INVALID names
+ * the attribute. */
 int event_from_json(struct arena *arena, struct heed_json root, int64_t now_us,
-		    struct event *ret_event, struct heed_error *error);
+                    struct event *ret_event, struct heed_error *error);
 
-/* What to make an event from. Empty texts are left out; an empty id becomes a new UUIDv7. */
+/* What to make an event from. Empty texts are left out; an empty id becomes a new UUIDv7.
+ */
 struct event_parts {
 	struct heed_str id;
 	struct heed_str source;
@@ -48,6 +51,9 @@ struct event_parts {
 	size_t n_extensions;
 };
 int event_from_parts(struct arena *arena, const struct event_parts *parts, int64_t now_us,
-		     struct event *ret_event, struct heed_error *error);
+                     struct event *ret_event, struct heed_error *error);
+
+/* Is it a traceparent of W3C Trace Context? */
+bool event_is_trace(struct heed_str text);
 
 #endif

@@ -8,6 +8,7 @@
 #include "loop/http_impl.h"
 
 #include "base/mem.h"
+#include "loop/http_server.h"
 
 #define HEADERS_FIRST 16
 #define RETRY_AFTER_MAX_MS ((int64_t)30 * 24 * 3600 * 1000)
@@ -29,7 +30,7 @@ grow(struct http_header_list *list, struct arena *arena)
 
 int
 http_header_add(struct http_header_list *list, struct arena *arena, struct heed_str name,
-		struct heed_str value)
+                struct heed_str value)
 {
 	char *text;
 	size_t i;
@@ -48,8 +49,8 @@ http_header_add(struct http_header_list *list, struct arena *arena, struct heed_
 	if (value.len > 0)
 		memcpy(text + name.len + 1, value.data, value.len);
 	text[name.len + 1 + value.len] = '\0';
-	list->items[list->n++] = (struct http_header){
-		{text, name.len}, {text + name.len + 1, value.len}};
+	list->items[list->n++] =
+		(struct http_header){{text, name.len}, {text + name.len + 1, value.len}};
 	return 0;
 }
 
@@ -61,7 +62,7 @@ http_is_token(struct heed_str text)
 	for (i = 0; i < text.len; i++) {
 		char c = text.data[i];
 		bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-			     (c >= 'a' && c <= 'z');
+		             (c >= 'a' && c <= 'z');
 
 		if (!alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
 			return false;
@@ -91,13 +92,37 @@ http_header_find(const struct http_header *headers, size_t n, const char *name)
 	return (struct heed_str){NULL, 0};
 }
 
+struct heed_str
+http_query(struct http_exchange *exchange, const char *name)
+{
+	struct heed_str rest = exchange->query;
+	struct heed_str value = {NULL, 0};
+	struct heed_buf buf;
+
+	buf_init(&buf, 0);
+	while (rest.len > 0 && value.data == NULL) {
+		struct heed_str pair = str_cut(&rest, '&');
+		struct heed_str key = str_cut(&pair, '=');
+
+		buf_reset(&buf);
+		if (url_decode(&buf, key, 1) == 0 && str_is(buf_str(&buf), name)) {
+			buf_reset(&buf);
+			if (url_decode(&buf, pair, 1) == 0)
+				value = arena_str(&exchange->arena, buf_str(&buf));
+		}
+	}
+	buf_done(&buf);
+	return value;
+}
+
 /* A number of `unit_ms` milliseconds each, as a delay; -1 when it is none. */
 static int64_t
 read_delay(struct heed_str text, double unit_ms)
 {
 	double value;
 
-	if (text.data == NULL || str_to_double(str_trim(text), &value) < 0 || !(value >= 0))
+	if (text.data == NULL || str_to_double(str_trim(text), &value) < 0 ||
+	    !(value >= 0))
 		return -1;
 	if (value * unit_ms >= (double)RETRY_AFTER_MAX_MS)
 		return RETRY_AFTER_MAX_MS;
@@ -132,7 +157,8 @@ http_retry_after_ms(const struct http_header *headers, size_t n, int64_t now_us)
 	/* The finer ones win: they come along with a rounded Retry-After. */
 	delay = read_delay(http_header_find(headers, n, "retry-after-ms"), 1);
 	if (delay < 0)
-		delay = read_delay(http_header_find(headers, n, "x-ms-retry-after-ms"), 1);
+		delay = read_delay(http_header_find(headers, n, "x-ms-retry-after-ms"),
+		                   1);
 	if (delay < 0)
 		delay = read_delay(text, 1000);
 	return delay >= 0 ? delay : read_date(str_trim(text), now_us);

@@ -1,11 +1,11 @@
 /*
  * http_server.h - HTTP in, by libmicrohttpd, with replies that may wait.
  *
- * libmicrohttpd runs on a thread of its own. A complete request is first shown to `receive`
- * there (pure work such as parsing, on the exchange's own arena), which either answers or
- * forwards; forwarded exchanges reach `forward` on the loop's thread, in order of arrival,
- * many to a wake-up. The exchange stays suspended until http_answer, which any thread may
- * call once.
+ * libmicrohttpd runs on a thread of its own. A complete request is first shown to
+ * `receive` there (pure work such as parsing, on the exchange's own arena), which either
+ * answers or forwards; forwarded exchanges reach `forward` on the loop's thread, in order
+ * of arrival, many to a wake-up. The exchange stays suspended until http_answer, which
+ * any thread may call once.
  */
 #ifndef HEED_LOOP_HTTP_SERVER_H
 #define HEED_LOOP_HTTP_SERVER_H
@@ -21,32 +21,35 @@ struct http_server;
 struct http_exchange {
 	struct arena arena; /* lives as long as the exchange */
 	struct heed_str method;
-	struct heed_str path;  /* percent-decoded, without the query */
-	struct heed_str query; /* raw, without the '?' */
+	struct heed_str path;              /* percent-decoded, without the query */
+	struct heed_str query;             /* raw, without the '?' */
 	const struct http_header *headers; /* names in lower case */
 	size_t n_headers;
 	struct heed_str body;
-	char peer[64];    /* address of the other side; "unix" for a socket file */
-	void *context;    /* the receiver's own */
+	char peer[64]; /* address of the other side; "unix" for a socket file */
+	void *context; /* the receiver's own */
 };
 
 enum http_verdict { HTTP_ANSWERED, HTTP_FORWARD };
 
 struct http_server_options {
-	const char *listen;    /* "127.0.0.1:8080", "[::1]:0", ":8080", "unix:/path" (mode 0600) */
-	size_t body_max;       /* a larger body is answered 413; 0 for 1 MiB */
+	const char *listen; /* "127.0.0.1:8080", "[::1]:0", ":8080", "unix:/path" (mode
+	                       0600) */
+	size_t body_max;    /* a larger body is answered 413; 0 for 1 MiB */
 	unsigned connections_max; /* 0 for 4,096 */
-	unsigned idle_timeout_s;  /* 0 for 60; also bounds how long a request may trickle in */
+	unsigned idle_timeout_s;  /* 0 for 60; also bounds how long a request may trickle
+	                             in */
 	enum http_verdict (*receive)(void *arg, struct http_exchange *exchange);
 	void (*forward)(void *arg, struct http_exchange *exchange);
-	/* The other side went away before the answer: only a note, http_answer is still due. */
+	/* The other side went away before the answer: only a note, http_answer is still
+	 * due. */
 	void *arg;
 };
 
 /* Bind and start. HEED_E_IO with words such as "cannot listen on 127.0.0.1:8080: address
  * already in use" and a hint. */
 int http_server_new(struct loop *loop, const struct http_server_options *options,
-		    struct http_server **ret_server, struct heed_error *error);
+                    struct http_server **ret_server, struct heed_error *error);
 /* The port that was bound; for port 0. */
 int http_server_port(const struct http_server *server);
 /* Answer further requests with 503 and Retry-After from now on (SIGTERM). */
@@ -56,13 +59,15 @@ void http_server_free(struct http_server *server);
 
 /* Answer and end the exchange (it is gone afterwards). Body and headers are copied;
  * `type` is the content type, NULL for none. */
-void http_answer(struct http_exchange *exchange, int status, const char *type,
-		 struct heed_str body, const struct http_header *headers, size_t n_headers);
+void
+http_answer(struct http_exchange *exchange, int status, const char *type,
+            struct heed_str body, const struct http_header *headers, size_t n_headers);
 /* application/problem+json (RFC 9457) with this title and detail. */
 void http_problem(struct http_exchange *exchange, int status, const char *title,
-		  const char *format, ...) __attribute__((format(printf, 4, 5)));
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* The value of a query parameter, percent-decoded on the exchange's arena, or {NULL, 0}. */
+/* The value of a query parameter, percent-decoded on the exchange's arena, or {NULL, 0}.
+ */
 struct heed_str http_query(struct http_exchange *exchange, const char *name);
 
 #endif

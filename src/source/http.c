@@ -1,303 +1,276 @@
 /*
- * http.c - events over HTTP: CloudEvents 1.0 in structured, binary and batched mode.
+ * http.c - events over HTTP: CloudEvents in structured, binary and batched mode, signed
+ * webhooks, and plain JSON through a mapping.
  *
- * Bodies are parsed and checked on the server's thread; the loop only hands the events in.
- * 202 is said after the commit and not before. Source: CloudEvents HTTP protocol binding.
+ * A request is checked and parsed on the server's thread (http_receive.c). Only what
+ * needs the loop's thread happens there (`forward`): the mapping's expressions, and
+ * handing the events in. 202 is said after the commit and not before; nothing is
+ * acknowledged that a power cut could lose.
  */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "source/http_answer.h"
+#include "source/http_local.h"
 #include "source/kinds.h"
 
-#include <stdio.h>
-#include <string.h>
+/* Those that listen now. Loop's thread. */
+static LIST_HEAD(, http_source) listening = LIST_HEAD_INITIALIZER(listening);
 
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/id.h"
-#include "base/mem.h"
-#include "loop/http_server.h"
+/* ---- options --------------------------------------------------------------- */
 
-struct http_source {
-	struct source source;
-	struct heed_str listen;
-	struct heed_str path;
-	int64_t body_max;
-	struct heed_str bearer;
-	struct http_server *server;
-};
+static const char *const signature_types[] = {"github", "standard", NULL};
 
-static const struct option options[] = {
-	{.name = "listen", .kind = OPTION_TEXT, .offset = offsetof(struct http_source, listen),
-	 .fallback = "127.0.0.1:8080", .flags = OPTION_NONEMPTY,
-	 .help = "address and port; port 0 takes a free one"},
-	{.name = "path", .kind = OPTION_TEXT, .offset = offsetof(struct http_source, path),
-	 .fallback = "/", .flags = OPTION_NONEMPTY, .help = "path that takes events"},
-	{.name = "body_max", .kind = OPTION_SIZE, .offset = offsetof(struct http_source, body_max),
-	 .fallback = "1MiB", .min = 1024, .max = 268435456,
-	 .help = "largest body; a larger one is answered 413"},
-	{.name = "bearer", .kind = OPTION_SECRET, .offset = offsetof(struct http_source, bearer),
-	 .help = "token that senders must show as Authorization: Bearer TOKEN"},
+static const struct option auth_options[] = {
+	{.name = "bearer",
+         .kind = OPTION_SECRET,
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .help = "token that senders show as \"Authorization: Bearer TOKEN\" or "
+                 "?access_token=TOKEN"},
 	OPTION_ROWS_END,
 };
 
-/* What `receive` made of a request, for `forward`. */
-struct request {
-	struct http_exchange *exchange;
-	struct event *events;
-	size_t n;
+static const struct option signature_options[] = {
+	{.name = "type",
+         .kind = OPTION_ENUM,
+         .offset = offsetof(struct webhook_key, type),
+         .names = signature_types,
+         .flags = OPTION_REQUIRED,
+         .help = "github (X-Hub-Signature-256) or standard (Standard Webhooks: "
+                 "webhook-id, "
+                 "webhook-timestamp, webhook-signature)"},
+	{.name = "secret",
+         .kind = OPTION_SECRET,
+         .offset = offsetof(struct webhook_key, secret),
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .help = "what the sender signs with; for standard as it was given: whsec_..."},
+	OPTION_ROWS_END,
 };
 
-/* ---- on the server's thread ----------------------------------------------------------------- */
+#define AT(field) .offset = offsetof(struct http_source, field)
 
-static bool
-may_send(const struct http_source *http, const struct http_exchange *exchange)
-{
-	struct heed_str shown = http_header_find(exchange->headers, exchange->n_headers,
-						 "authorization");
-
-	if (http->bearer.len == 0)
-		return true;
-	if (!str_starts_nocase(shown, "Bearer "))
-		return false;
-	shown = str_trim(str_from(shown, 7));
-	return shown.len == http->bearer.len && id_equal(shown.data, http->bearer.data, shown.len);
-}
+static const struct option options[] = {
+	{.name = "listen",
+         .kind = OPTION_TEXT,
+         AT(listen),
+         .fallback = "127.0.0.1:8080",
+         .flags = OPTION_NONEMPTY,
+         .help = "address and port, or unix:/path; port 0 takes a free one"},
+	{.name = "path",
+         .kind = OPTION_TEXT,
+         AT(path),
+         .fallback = "/",
+         .flags = OPTION_NONEMPTY,
+         .help = "the one path that takes events; all others are answered 404"},
+	{.name = "body_max",
+         .kind = OPTION_SIZE,
+         AT(body_max),
+         .fallback = "1MiB",
+         .min = 1024,
+         .max = 268435456,
+         .help = "largest body; a larger one is answered 413"},
+	{.name = "connections",
+         .kind = OPTION_INT,
+         AT(connections),
+         .fallback = "4096",
+         .min = 1,
+         .max = 60000,
+         .help = "connections open at once; further ones are refused"},
+	{.name = "auth",
+         .kind = OPTION_RECORD,
+         AT(auth),
+         .rows = auth_options,
+         .help = "the token that senders must show"},
+	{.name = "signature",
+         .kind = OPTION_RECORD,
+         AT(signature),
+         .rows = signature_options,
+         .help = "the signature that each body must carry"},
+	{.name = "mapping",
+         .kind = OPTION_RECORD,
+         AT(mapping),
+         .rows = mapping_options,
+         .help = "how JSON that is no CloudEvent becomes one; expressions over .headers, "
+                 ".query "
+                 "and .body"},
+	{.name = "allowed_origins",
+         .kind = OPTION_TEXTS,
+         AT(origins),
+         .help = "senders that may subscribe this address by the OPTIONS handshake, such "
+                 "as "
+                 "eventgrid.azure.net; \"*\" allows all, none when left out"},
+	OPTION_ROWS_END,
+};
 
 static int
-read_events(struct request *request, struct heed_json root, struct heed_error *error)
+check(struct source *source, struct heed_error *error)
 {
-	struct arena *arena = &request->exchange->arena;
-	bool batch = root.kind == HEED_ARRAY;
-	uint32_t n = batch ? root.len : 1;
-	uint32_t i;
+	const struct http_source *http = (const struct http_source *)source;
 
-	request->events = ARENA_ARRAY(arena, struct event, n);
-	if (request->events == NULL)
-		return error_nomem(error);
-	for (i = 0; i < n; i++) {
-		int r = event_from_json(arena, batch ? root.items[i] : root, clock_wall_us(),
-					&request->events[i], error);
-
-		if (r < 0 && batch)
-			error_prefix(error, "event %u of the batch", i + 1);
-		if (r < 0)
-			return r;
+	if (http->path.data[0] != '/') {
+		(void)error_set(error, HEED_E_CONFIG, "path must start with \"/\"");
+		error_hint(error, "write path: /%.*s", STR_ARG(str_head(http->path, 64)));
+		return HEED_E_CONFIG;
 	}
-	request->n = n;
-	return 0;
+	return http->signature.secret.len > 0 ? webhook_check_key(&http->signature, error)
+	                                      : 0;
 }
 
-/* A binary mode attribute: percent-encoded UTF-8. */
-static int
-set_attribute(struct arena *arena, struct json_build *build, const struct http_header *header,
-	      struct heed_error *error)
-{
-	struct heed_buf buf;
-	struct heed_str value;
-	int r;
-
-	buf_init(&buf, 65536);
-	r = url_decode(&buf, header->value, 0);
-	value = arena_str(arena, buf_str(&buf));
-	buf_done(&buf);
-	if (r < 0 || !str_utf8(value))
-		return error_set(error, HEED_E_INVALID, "the header %.*s is not percent-encoded UTF-8",
-				 STR_ARG(header->name));
-	json_set(build, str_from(header->name, 3), json_str(value));
-	return 0;
-}
-
-static bool
-is_json_type(struct heed_str type)
-{
-	type = str_trim(str_head(type, str_find(type, ';')));
-	return type.len == 0 || str_ends(type, "/json") || str_ends(type, "+json");
-}
-
-static int
-set_data(struct http_exchange *exchange, struct json_build *build, struct heed_str type,
-	 struct heed_error *error)
-{
-	struct heed_json data;
-	struct heed_buf buf;
-
-	if (exchange->body.len == 0)
-		return 0;
-	if (is_json_type(type)) {
-		HEED_TRY(json_parse(&exchange->arena, exchange->body, &data, error));
-		json_set_cstr(build, "data", data);
-	} else if (str_utf8(exchange->body)) {
-		json_set_cstr(build, "data", json_str(exchange->body));
-	} else {
-		buf_init(&buf, exchange->body.len * 2 + 16);
-		buf_add_base64(&buf, exchange->body.data, exchange->body.len);
-		json_set_cstr(build, "data_base64",
-			      json_str(arena_str(&exchange->arena, buf_str(&buf))));
-		buf_done(&buf);
-	}
-	return 0;
-}
-
-static int
-read_binary(struct request *request, struct heed_str type, struct heed_error *error)
-{
-	struct http_exchange *exchange = request->exchange;
-	struct json_build build;
-	struct heed_json root;
-	size_t i;
-
-	json_object(&build, &exchange->arena);
-	for (i = 0; i < exchange->n_headers; i++)
-		if (str_starts(exchange->headers[i].name, "ce-"))
-			HEED_TRY(set_attribute(&exchange->arena, &build, &exchange->headers[i], error));
-	if (type.len > 0)
-		json_set_cstr(&build, "datacontenttype", json_str(type));
-	HEED_TRY(set_data(exchange, &build, type, error));
-	if (json_build_end(&build, &root) < 0)
-		return error_nomem(error);
-	return read_events(request, root, error);
-}
-
-/* The mode by content type; HEED_E_UNSUPPORTED when it is none of them. */
-static int
-read_request(struct request *request, struct heed_error *error)
-{
-	struct http_exchange *exchange = request->exchange;
-	struct heed_str type = http_header_find(exchange->headers, exchange->n_headers,
-						"content-type");
-	bool batch = str_starts_nocase(type, "application/cloudevents-batch");
-	struct heed_json root;
-
-	if (!batch && !str_starts_nocase(type, "application/cloudevents")) {
-		if (http_header_find(exchange->headers, exchange->n_headers, "ce-type").len > 0)
-			return read_binary(request, type, error);
-		return error_set(error, HEED_E_UNSUPPORTED,
-				 "send application/cloudevents+json, -batch+json, or ce- headers");
-	}
-	HEED_TRY(json_parse(&exchange->arena, exchange->body, &root, error));
-	if (batch != (root.kind == HEED_ARRAY))
-		return error_set(error, HEED_E_INVALID, "the body must be a JSON %s, not %s",
-				 batch ? "array" : "object", json_kind_name(root));
-	return read_events(request, root, error);
-}
-
-static enum http_verdict
-refuse(struct http_exchange *exchange, int status, const char *title, const char *text)
-{
-	http_problem(exchange, status, title, "%s", text);
-	return HTTP_ANSWERED;
-}
-
-static enum http_verdict
-receive(void *arg, struct http_exchange *exchange)
-{
-	struct http_source *http = arg;
-	struct request *request = ARENA_NEW(&exchange->arena, struct request);
-	struct heed_error error = {0};
-	int r;
-
-	if (request == NULL)
-		return refuse(exchange, 503, "Unavailable", "out of memory");
-	if (!str_eq(exchange->path, http->path))
-		return refuse(exchange, 404, "Not found", "events are taken at another path");
-	if (!str_is(exchange->method, "POST"))
-		return refuse(exchange, 405, "Method not allowed", "POST a CloudEvent here");
-	if (!may_send(http, exchange))
-		return refuse(exchange, 401, "Unauthorized", "a bearer token is needed");
-	request->exchange = exchange;
-	exchange->context = request;
-	r = read_request(request, &error);
-	if (r == 0)
-		return HTTP_FORWARD;
-	if (error.where[0] != '\0')
-		error_prefix(&error, "line:column %s", error.where);
-	return refuse(exchange, r == HEED_E_UNSUPPORTED ? 415 : r == HEED_E_NOMEM ? 503 : 400,
-		      r == HEED_E_UNSUPPORTED ? "Unsupported media type" : "Not an event", error.text);
-}
-
-/* ---- on the loop ------------------------------------------------------------------------------ */
-
-static void
-answer_busy(struct http_exchange *exchange, int64_t retry_after_ms)
-{
-	char seconds[24];
-	struct http_header header = {HEED_STR("Retry-After"), {seconds, 0}};
-
-	header.value.len = (size_t)snprintf(seconds, sizeof(seconds), "%lld",
-					    (long long)(retry_after_ms + 999) / 1000);
-	http_answer(exchange, 429, "application/problem+json",
-		    HEED_STR("{\"title\":\"Too many events\",\"status\":429,\"detail\":\"the queue "
-			     "is full; send it again later\"}\n"),
-		    &header, 1);
-}
+/* ---- on the loop ----------------------------------------------------------- */
 
 static void
 delivered(void *arg, const struct delivery *delivery)
 {
-	struct request *request = arg;
-	char text[96];
-	int len;
+	struct delivering *under_way = arg;
 
-	if (delivery->code != 0) {
-		http_problem(request->exchange, 503, "Not stored", "%s",
-			     delivery->text != NULL ? delivery->text : "the store failed");
+	if (under_way->exchange != NULL) {
+		LIST_REMOVE(under_way, link);
+		answer_delivery(under_way->exchange, delivery);
+	}
+	mem_free(under_way);
+}
+
+static int
+map(const struct http_source *http, struct http_exchange *exchange, struct parsed *parsed,
+    struct heed_error *error)
+{
+	struct heed_str trace = http_exchange_header(exchange, "traceparent");
+	const struct mapping_defaults defaults = {
+		.source = mapping_source(&exchange->arena, http->source.name),
+		.id = parsed->id,
+		.trace = event_is_trace(trace) ? trace : (struct heed_str){NULL, 0},
+		.now_us = loop_wall_us(http->source.loop),
+	};
+
+	return mapping_apply(&http->mapping, &exchange->arena, parsed->input, &defaults,
+	                     &parsed->events, &parsed->n, error);
+}
+
+static void
+deliver(struct http_source *http, struct http_exchange *exchange,
+        const struct parsed *parsed)
+{
+	struct delivering *under_way = mem_new(sizeof(*under_way));
+	int64_t retry_after_ms = 1000;
+	int r = HEED_E_NOMEM;
+
+	if (under_way != NULL)
+		r = source_deliver(&http->source, parsed->events, parsed->n,
+		                   (struct heed_str){NULL, 0}, delivered, under_way,
+		                   &retry_after_ms);
+	if (r == 0) {
+		under_way->exchange = exchange;
+		LIST_INSERT_HEAD(&http->under_way, under_way, link);
 		return;
 	}
-	len = snprintf(text, sizeof(text), "{\"accepted\":%zu,\"duplicates\":%zu}\n",
-		       delivery->n_accepted, delivery->n_duplicate);
-	http_answer(request->exchange, 202, "application/json",
-		    (struct heed_str){text, (size_t)len}, NULL, 0);
+	mem_free(under_way);
+	if (r == HEED_E_BUSY)
+		answer_busy(exchange, retry_after_ms);
+	else
+		http_problem(exchange, 503, "Not stored", "%s; send it again",
+		             heed_code_text(r));
 }
 
 static void
 forward(void *arg, struct http_exchange *exchange)
 {
 	struct http_source *http = arg;
-	struct request *request = exchange->context;
-	int64_t retry_after_ms = 1000;
-	int r = source_deliver(&http->source, request->events, request->n,
-			       (struct heed_str){NULL, 0}, delivered, request, &retry_after_ms);
+	struct parsed *parsed = exchange->context;
+	const struct delivery nothing = {.code = 0};
+	struct heed_error error = {0};
 
-	if (r == HEED_E_BUSY)
-		answer_busy(exchange, retry_after_ms);
-	else if (r < 0)
-		http_problem(exchange, 503, "Not stored", "%s", heed_code_text(r));
+	if (http->source.paused) {
+		answer_busy(exchange, 1000);
+		return;
+	}
+	if (parsed->plain && map(http, exchange, parsed, &error) < 0) {
+		(void)answer_error(exchange, &error);
+		return;
+	}
+	if (parsed->n == 0) /* an empty batch is valid */
+		answer_delivery(exchange, &nothing);
+	else
+		deliver(http, exchange, parsed);
+}
+
+static const struct http_source *
+find_listening(struct heed_str listen)
+{
+	const struct http_source *other;
+
+	LIST_FOREACH(other, &listening, started)
+	if (str_eq(other->listen, listen) && !str_ends(listen, ":0"))
+		return other;
+	return NULL;
 }
 
 static int
 start(struct source *source, struct heed_str position, struct heed_error *error)
 {
 	struct http_source *http = (struct http_source *)source;
-	char *listen = mem_copy(http->listen.data, http->listen.len);
-	struct http_server_options settings = {
+	const struct http_source *other = find_listening(http->listen);
+	char *listen;
+	char line[320];
+	int r;
+
+	if (other != NULL) {
+		(void)error_set(error, HEED_E_CONFIG,
+		                "source \"%.*s\" listens on %.*s already",
+		                STR_ARG(other->source.name), STR_ARG(http->listen));
+		error_hint(error, "give each http source a port of its own (listen:)");
+		return HEED_E_CONFIG;
+	}
+	listen = mem_copy(http->listen.data, http->listen.len);
+	if (listen == NULL)
+		return error_nomem(error);
+	LIST_INIT(&http->under_way);
+	const struct http_server_options settings = {
 		.listen = listen,
 		.body_max = (size_t)http->body_max,
-		.receive = receive,
+		.connections_max = (unsigned)http->connections,
+		.receive = http_receive,
 		.forward = forward,
 		.arg = http,
 	};
-	int r = listen == NULL ? error_nomem(error)
-			       : http_server_new(source->loop, &settings, &http->server, error);
-
-	if (r == 0)
-		fprintf(stderr, "source %.*s: http on port %d\n", STR_ARG(source->name),
-			http_server_port(http->server));
+	r = http_server_new(source->loop, &settings, &http->server, error);
 	mem_free(listen);
-	return r;
+	if (r < 0)
+		return r;
+	LIST_INSERT_HEAD(&listening, http, started);
+	(void)snprintf(line, sizeof(line), "source %.*s: http on port %d",
+	               STR_ARG(str_head(source->name, 200)),
+	               http_server_port(http->server));
+	log_write(LOG_INFO, line, NULL, 0);
+	return 0;
 }
 
 static void
 stop(struct source *source)
 {
 	struct http_source *http = (struct http_source *)source;
+	struct delivering *under_way;
 
+	if (http->server == NULL)
+		return;
+	LIST_REMOVE(http, started);
+	while ((under_way = LIST_FIRST(&http->under_way)) != NULL) {
+		LIST_REMOVE(under_way, link);
+		under_way->exchange = NULL; /* answered by http_server_free */
+	}
 	http_server_free(http->server);
 	http->server = NULL;
 }
 
 const struct source_kind source_http = {
 	.name = "http",
-	.help = "CloudEvents over HTTP: structured, binary and batched",
+	.help = "events over HTTP: CloudEvents (structured, binary, batched), signed "
+		"webhooks, and "
+		"plain JSON by a mapping; answered 202 once they are stored",
 	.options = options,
 	.size = sizeof(struct http_source),
+	.check = check,
 	.start = start,
 	.stop = stop,
 };

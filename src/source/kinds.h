@@ -6,6 +6,8 @@
 
 #include "engine/source.h"
 
+extern const struct source_kind source_file;
 extern const struct source_kind source_http;
+extern const struct source_kind source_schedule;
 
 #endif

@@ -1,0 +1,90 @@
+/*
+ * http_answer.c - see http_answer.h.
+ */
+#include "source/http_answer.h"
+
+#include <stdio.h>
+
+#include "base/json.h"
+
+void
+answer_problem(struct http_exchange *exchange, int status, const char *title,
+               struct heed_str detail, const struct http_header *headers, size_t n)
+{
+	struct heed_buf body;
+
+	buf_init(&body, 32768);
+	buf_adds(&body, "{\"title\":");
+	json_write_string(&body, str_of(title));
+	buf_addf(&body, ",\"status\":%d,\"detail\":", status);
+	json_write_string(&body, detail);
+	buf_adds(&body, "}\n");
+	http_answer(exchange, status, "application/problem+json", buf_str(&body), headers,
+	            n);
+	buf_done(&body);
+}
+
+enum http_verdict
+answer_refuse(struct http_exchange *exchange, int status, const char *title,
+              const char *detail)
+{
+	answer_problem(exchange, status, title, str_of(detail), NULL, 0);
+	return HTTP_ANSWERED;
+}
+
+enum http_verdict
+answer_error(struct http_exchange *exchange, const struct heed_error *error)
+{
+	char detail[sizeof(error->text) + sizeof(error->where) + 8];
+
+	(void)snprintf(detail, sizeof(detail),
+	               error->where[0] != '\0' ? "%s (at %s)" : "%s%s", error->text,
+	               error->where);
+	switch (error->code) {
+	case HEED_E_UNSUPPORTED:
+		return answer_refuse(exchange, 415, "Unsupported media type", detail);
+	case HEED_E_LIMIT:
+		return answer_refuse(exchange, 413, "Content too large", detail);
+	case HEED_E_NOMEM:
+		return answer_refuse(exchange, 503, "Unavailable", detail);
+	default:
+		return answer_refuse(exchange, 400, "Not an event", detail);
+	}
+}
+
+void
+answer_busy(struct http_exchange *exchange, int64_t retry_after_ms)
+{
+	char seconds[24];
+	struct http_header header = {HEED_STR("Retry-After"), {seconds, 0}};
+	int64_t wait_s = retry_after_ms > 0 ? (retry_after_ms + 999) / 1000 : 1;
+
+	header.value.len =
+		(size_t)snprintf(seconds, sizeof(seconds), "%lld", (long long)wait_s);
+	answer_problem(
+		exchange, 429, "Too many events",
+		HEED_STR("the queue is full, nothing was stored: send it again later"),
+		&header, 1);
+}
+
+void
+answer_delivery(struct http_exchange *exchange, const struct delivery *delivery)
+{
+	char text[96];
+	int len;
+
+	if (delivery->code == HEED_E_BUSY) {
+		answer_busy(exchange, delivery->retry_after_ms);
+		return;
+	}
+	if (delivery->code != 0) {
+		http_problem(exchange, 503, "Not stored", "%s; send it again",
+		             delivery->text != NULL ? delivery->text
+		                                    : heed_code_text(delivery->code));
+		return;
+	}
+	len = snprintf(text, sizeof(text), "{\"accepted\":%zu,\"duplicates\":%zu}\n",
+	               delivery->n_accepted, delivery->n_duplicate);
+	http_answer(exchange, 202, "application/json",
+	            (struct heed_str){text, (size_t)len}, NULL, 0);
+}

@@ -1,0 +1,43 @@
+/*
+ * mapping.h - events from JSON that is no CloudEvent: the option `mapping`.
+ *
+ * Each attribute is an expression over one object: {headers, query, body} for HTTP,
+ * {body, file, line} for files. On the thread of the expressions only.
+ */
+#ifndef HEED_SOURCE_MAPPING_H
+#define HEED_SOURCE_MAPPING_H
+
+#include "base/expr.h"
+#include "config/option.h"
+#include "engine/event.h"
+
+struct mapping {
+	struct expr *type; /* NULL: there is no mapping */
+	struct expr *id;
+	struct expr *source;
+	struct expr *subject;
+	struct expr *time;
+	struct expr *data;
+	bool split;
+};
+extern const struct option mapping_options[];
+
+/* What is used where the mapping says nothing. */
+struct mapping_defaults {
+	struct heed_str source;
+	struct heed_str id; /* empty: a new UUID */
+	struct heed_str trace;
+	int64_t now_us;
+};
+
+/* The events that `input` stands for: one, or with `split` one for each item of a body
+ * that is an array. HEED_E_INVALID names the attribute. */
+int mapping_apply(const struct mapping *mapping, struct arena *arena,
+                  struct heed_json input, const struct mapping_defaults *defaults,
+                  struct event **ret_events, size_t *ret_n, struct heed_error *error);
+
+/* The CloudEvents source of what the source `name` makes itself: sources/NAME, escaped.
+ * {NULL, 0} without memory. */
+struct heed_str mapping_source(struct arena *arena, struct heed_str name);
+
+#endif
