@@ -18,9 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char schema_text[] =
 	"{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{\"a\":{\"enum\":["
-        "\"x\",\"y\"]},"
+	"\"x\",\"y\"]},"
 	"\"b\":{\"type\":\"string\"},\"c\":{\"anyOf\":[{\"type\":\"array\",\"items\":{\"$"
-        "ref\":"
+	"ref\":"
 	"\"#\"}},{\"type\":\"integer\"}]}},\"additionalProperties\":false}";
 
 static const struct schema *

@@ -1,12 +1,13 @@
 /*
  * heed.h - the public face of libheed.
  *
- * Values that cross the library's border: text views, JSON values, errors. The engine's own
- * calls follow below them. Everything here is plain data or an opaque handle; nothing in it
- * depends on a third party's header.
+ * Values that cross the library's border: text views, JSON values, errors. The engine's
+ * own calls follow below them. Everything here is plain data or an opaque handle; nothing
+ * in it depends on a third party's header.
  *
  * Conventions: functions return zero or a negative HEED_E code; `ret_` parameters are
- * untouched on failure; a `struct heed_error *` may be NULL when the caller needs no words.
+ * untouched on failure; a `struct heed_error *` may be NULL when the caller needs no
+ * words.
  */
 #ifndef HEED_H
 #define HEED_H
@@ -20,7 +21,8 @@
 extern "C" {
 #endif
 
-/* ---- errors ---------------------------------------------------------------------------- */
+/* ---- errors
+ * ---------------------------------------------------------------------------- */
 
 /* name, number, what it means. The number is what functions return, negated. */
 #define HEED_ERRORS(X)                                                                   \
@@ -54,7 +56,8 @@ enum heed_code {
 #undef HEED_X
 };
 
-/* What a flow's call returns when its result is not there yet: return it to the engine. */
+/* What a flow's call returns when its result is not there yet: return it to the engine.
+ */
 #define HEED_WAIT 1
 
 /* Return from the calling function unless `expr` succeeded. */
@@ -79,7 +82,8 @@ const char *heed_code_text(int code);
 /* The code's name, for example "NOMEM". Never NULL. */
 const char *heed_code_name(int code);
 
-/* ---- text ------------------------------------------------------------------------------ */
+/* ---- text
+ * ------------------------------------------------------------------------------ */
 
 /* A view of bytes that somebody else owns. Not NUL-terminated. {NULL, 0} is empty. */
 struct heed_str {
@@ -89,7 +93,8 @@ struct heed_str {
 
 #define HEED_STR(literal) ((struct heed_str){(literal), sizeof(literal) - 1})
 
-/* ---- JSON ------------------------------------------------------------------------------ */
+/* ---- JSON
+ * ------------------------------------------------------------------------------ */
 
 enum heed_json_kind {
 	HEED_NULL,
@@ -99,11 +104,12 @@ enum heed_json_kind {
 	HEED_REAL,   /* any other number, as the nearest double; always finite */
 	HEED_STRING, /* valid UTF-8, may hold NUL */
 	HEED_ARRAY,
-	HEED_OBJECT, /* members in the order of the text; names are unique (the last one won) */
+	HEED_OBJECT, /* members in the order of the text; names are unique (the last one
+	                won) */
 };
 
-/* A JSON value. Passed by value; its text, items and members live in the arena or document
- * that made it. `len` counts bytes, items or members. */
+/* A JSON value. Passed by value; its text, items and members live in the arena or
+ * document that made it. `len` counts bytes, items or members. */
 struct heed_json {
 	uint32_t kind;
 	uint32_t len;

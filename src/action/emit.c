@@ -16,14 +16,23 @@ struct emit {
 };
 
 static const struct option options[] = {
-	{.name = "type", .kind = OPTION_TEXT, .offset = offsetof(struct emit, type),
-	 .flags = OPTION_REQUIRED | OPTION_NONEMPTY, .help = "type of the event"},
-	{.name = "subject", .kind = OPTION_TEMPLATE, .offset = offsetof(struct emit, subject),
-	 .help = "its subject"},
-	{.name = "source", .kind = OPTION_TEXT, .offset = offsetof(struct emit, source),
-	 .help = "its source; heed/NAME when left out"},
-	{.name = "data", .kind = OPTION_SHAPE, .offset = offsetof(struct emit, data),
-	 .help = "its data, for example \"{id: .event.data.id}\""},
+	{.name = "type",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct emit, type),
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .help = "type of the event"},
+	{.name = "subject",
+         .kind = OPTION_TEMPLATE,
+         .offset = offsetof(struct emit, subject),
+         .help = "its subject"},
+	{.name = "source",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct emit, source),
+         .help = "its source; heed/NAME when left out"},
+	{.name = "data",
+         .kind = OPTION_SHAPE,
+         .offset = offsetof(struct emit, data),
+         .help = "its data, for example \"{id: .event.data.id}\""},
 	OPTION_ROWS_END,
 };
 
@@ -35,7 +44,7 @@ effect(const struct action *action)
 
 static int
 prepare(const struct action *action, struct heed_json input, struct arena *arena,
-	struct heed_json *ret_request, struct heed_error *error)
+        struct heed_json *ret_request, struct heed_error *error)
 {
 	const struct emit *emit = (const struct emit *)action;
 	struct json_build build;
@@ -51,7 +60,8 @@ prepare(const struct action *action, struct heed_json input, struct arena *arena
 	if (emit->subject != NULL)
 		r = template_render(emit->subject, input, arena, &subject, error);
 	if (r == 0 && subject.len > 0)
-		json_set_cstr(&build, "subject", json_str(arena_str(arena, buf_str(&subject))));
+		json_set_cstr(&build, "subject",
+		              json_str(arena_str(arena, buf_str(&subject))));
 	buf_done(&subject);
 	if (r == 0 && emit->data != NULL) {
 		r = shape_eval(emit->data, input, arena, &data, error);

@@ -1,7 +1,7 @@
 /*
  * http.c - call an HTTP service. Keyed by default: every attempt carries the same
- * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), so a service that honours it
- * applies the effect once.
+ * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), so a service that honours
+ * it applies the effect once.
  */
 #include "action/kinds.h"
 #include "base/clock.h"
@@ -19,24 +19,38 @@ struct http_action {
 };
 
 static const struct option options[] = {
-	{.name = "method", .kind = OPTION_TEXT, .offset = offsetof(struct http_action, method),
-	 .fallback = "POST", .flags = OPTION_NONEMPTY, .help = "HTTP method"},
-	{.name = "url", .kind = OPTION_TEMPLATE, .offset = offsetof(struct http_action, url),
-	 .flags = OPTION_REQUIRED, .help = "http or https URL"},
-	{.name = "headers", .kind = OPTION_HEADERS,
-	 .offset = offsetof(struct http_action, headers), .help = "further headers"},
-	{.name = "body", .kind = OPTION_SHAPE, .offset = offsetof(struct http_action, body),
-	 .help = "JSON body; none when left out"},
-	{.name = "keyed", .kind = OPTION_BOOL, .offset = offsetof(struct http_action, keyed),
-	 .fallback = "true",
-	 .help = "the service honours Idempotency-Key, so an attempt may be repeated"},
+	{.name = "method",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct http_action, method),
+         .fallback = "POST",
+         .flags = OPTION_NONEMPTY,
+         .help = "HTTP method"},
+	{.name = "url",
+         .kind = OPTION_TEMPLATE,
+         .offset = offsetof(struct http_action, url),
+         .flags = OPTION_REQUIRED,
+         .help = "http or https URL"},
+	{.name = "headers",
+         .kind = OPTION_HEADERS,
+         .offset = offsetof(struct http_action, headers),
+         .help = "further headers"},
+	{.name = "body",
+         .kind = OPTION_SHAPE,
+         .offset = offsetof(struct http_action, body),
+         .help = "JSON body; none when left out"},
+	{.name = "keyed",
+         .kind = OPTION_BOOL,
+         .offset = offsetof(struct http_action, keyed),
+         .fallback = "true",
+         .help = "the service honours Idempotency-Key, so an attempt may be repeated"},
 	OPTION_ROWS_END,
 };
 
 static enum effect_class
 effect(const struct action *action)
 {
-	return ((const struct http_action *)action)->keyed ? EFFECT_KEYED : EFFECT_UNKEYED;
+	return ((const struct http_action *)action)->keyed ? EFFECT_KEYED
+	                                                   : EFFECT_UNKEYED;
 }
 
 static int
@@ -55,7 +69,7 @@ render(const struct template *template, struct heed_json input, struct arena *ar
 
 static int
 prepare(const struct action *action, struct heed_json input, struct arena *arena,
-	struct heed_json *ret_request, struct heed_error *error)
+        struct heed_json *ret_request, struct heed_error *error)
 {
 	const struct http_action *http = (const struct http_action *)action;
 	struct json_build build;
@@ -69,7 +83,8 @@ prepare(const struct action *action, struct heed_json input, struct arena *arena
 	HEED_TRY(render(http->url, input, arena, &value, error));
 	json_set_cstr(&build, "url", value);
 	for (i = 0; i < http->headers.n; i++) {
-		HEED_TRY(render(http->headers.items[i].value, input, arena, &value, error));
+		HEED_TRY(render(http->headers.items[i].value, input, arena, &value,
+		                error));
 		json_set(&headers, http->headers.items[i].name, value);
 	}
 	if (json_build_end(&headers, &value) < 0)
@@ -126,11 +141,13 @@ replied(void *arg, const struct http_reply *reply)
 		(void)error_set(&error, code, "%s", reply->text);
 	else if (code != 0)
 		(void)error_set(&error, code, "it answered %d: %.*s", reply->status,
-				STR_ARG(str_head_utf8(reply->body, 300)));
+		                STR_ARG(str_head_utf8(reply->body, 300)));
 	if (reply->error != 0 && reply->sent && !keyed)
 		code = HEED_E_UNKNOWN;
-	action_done(call, code, make_result(call->arena, reply),
-		    http_retry_after_ms(reply->headers, reply->n_headers, clock_wall_us()), &error);
+	action_done(
+		call, code, make_result(call->arena, reply),
+		http_retry_after_ms(reply->headers, reply->n_headers, clock_wall_us()),
+		&error);
 }
 
 static int
@@ -156,9 +173,9 @@ perform(struct action *action, struct action_call *call, struct heed_error *erro
 		list[request.n_headers++] = (struct http_header){
 			headers->members[i].name, json_text(headers->members[i].value)};
 	if (http->keyed)
-		list[request.n_headers++] =
-			(struct http_header){HEED_STR("Idempotency-Key"),
-					     arena_printf(call->arena, "\"%.*s\"", STR_ARG(call->key))};
+		list[request.n_headers++] = (struct http_header){
+			HEED_STR("Idempotency-Key"),
+			arena_printf(call->arena, "\"%.*s\"", STR_ARG(call->key))};
 	if (call->trace.len > 0)
 		list[request.n_headers++] =
 			(struct http_header){HEED_STR("traceparent"), call->trace};
@@ -182,7 +199,8 @@ cancel(struct action *action, struct action_call *call)
 
 const struct action_kind action_http = {
 	.name = "http",
-	.help = "call an HTTP service; 2xx is success, 408, 409, 425, 429 and 5xx are tried again",
+	.help = "call an HTTP service; 2xx is success, 408, 409, 425, 429 and 5xx are "
+                "tried again",
 	.options = options,
 	.size = sizeof(struct http_action),
 	.effect = effect,

@@ -17,10 +17,17 @@ struct log_action {
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 
 static const struct option options[] = {
-	{.name = "message", .kind = OPTION_TEMPLATE, .offset = offsetof(struct log_action, message),
-	 .flags = OPTION_REQUIRED, .help = "what to write"},
-	{.name = "level", .kind = OPTION_ENUM, .offset = offsetof(struct log_action, level),
-	 .fallback = "info", .names = levels, .help = "debug, info, warn or error"},
+	{.name = "message",
+         .kind = OPTION_TEMPLATE,
+         .offset = offsetof(struct log_action, message),
+         .flags = OPTION_REQUIRED,
+         .help = "what to write"},
+	{.name = "level",
+         .kind = OPTION_ENUM,
+         .offset = offsetof(struct log_action, level),
+         .fallback = "info",
+         .names = levels,
+         .help = "debug, info, warn or error"},
 	OPTION_ROWS_END,
 };
 
@@ -32,7 +39,7 @@ effect(const struct action *action)
 
 static int
 prepare(const struct action *action, struct heed_json input, struct arena *arena,
-	struct heed_json *ret_request, struct heed_error *error)
+        struct heed_json *ret_request, struct heed_error *error)
 {
 	const struct log_action *log = (const struct log_action *)action;
 	struct heed_buf buf;
@@ -66,8 +73,8 @@ perform(struct action *action, struct action_call *call, struct heed_error *erro
 	if (later == NULL)
 		return error_nomem(error);
 	log_event((enum log_level)log->level, "action",
-		  LOG_S("message", json_get_text(call->request, "message")),
-		  LOG_S("key", call->key));
+	          LOG_S("message", json_get_text(call->request, "message")),
+	          LOG_S("key", call->key));
 	loop_timer_init(later, written, call);
 	loop_timer_set(call->world->loop, later, 0);
 	call->context = later;

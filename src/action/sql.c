@@ -8,8 +8,11 @@
 #include "config/bind.h"
 
 const struct option connection_options[] = {
-	{.name = "url", .kind = OPTION_TEXT, .offset = offsetof(struct connection, url),
-	 .flags = OPTION_REQUIRED, .help = "the database; \"store\" for heed's own"},
+	{.name = "url",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct connection, url),
+         .flags = OPTION_REQUIRED,
+         .help = "the database; \"store\" for heed's own"},
 	OPTION_ROWS_END,
 };
 
@@ -21,13 +24,20 @@ struct sql {
 };
 
 static const struct option options[] = {
-	{.name = "connection", .kind = OPTION_TEXT, .offset = offsetof(struct sql, connection),
-	 .fallback = "store", .help = "\"store\": heed's own database"},
-	{.name = "statement", .kind = OPTION_TEXT, .offset = offsetof(struct sql, statement),
-	 .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
-	 .help = "one SQL statement; :name stands for a bound value"},
-	{.name = "values", .kind = OPTION_SHAPE, .offset = offsetof(struct sql, values),
-	 .help = "the values by name, for example \"{id: .event.data.id}\""},
+	{.name = "connection",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct sql, connection),
+         .fallback = "store",
+         .help = "\"store\": heed's own database"},
+	{.name = "statement",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct sql, statement),
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .help = "one SQL statement; :name stands for a bound value"},
+	{.name = "values",
+         .kind = OPTION_SHAPE,
+         .offset = offsetof(struct sql, values),
+         .help = "the values by name, for example \"{id: .event.data.id}\""},
 	OPTION_ROWS_END,
 };
 
@@ -38,7 +48,8 @@ check(struct action *action, struct heed_error *error)
 
 	if (str_is(sql->connection, "store"))
 		return 0;
-	(void)error_set(error, HEED_E_CONFIG, "this version has no connection but \"store\"");
+	(void)error_set(error, HEED_E_CONFIG,
+	                "this version has no connection but \"store\"");
 	error_hint(error, "leave connection out, or use an http action");
 	return HEED_E_CONFIG;
 }
@@ -51,7 +62,7 @@ effect(const struct action *action)
 
 static int
 prepare(const struct action *action, struct heed_json input, struct arena *arena,
-	struct heed_json *ret_request, struct heed_error *error)
+        struct heed_json *ret_request, struct heed_error *error)
 {
 	const struct sql *sql = (const struct sql *)action;
 	struct heed_json values = {.kind = HEED_OBJECT};
@@ -60,8 +71,9 @@ prepare(const struct action *action, struct heed_json input, struct arena *arena
 	if (sql->values != NULL)
 		HEED_TRY(shape_eval(sql->values, input, arena, &values, error));
 	if (values.kind != HEED_OBJECT)
-		return error_set(error, HEED_E_PERMANENT, "values must be an object, not %s",
-				 json_kind_name(values));
+		return error_set(error, HEED_E_PERMANENT,
+		                 "values must be an object, not %s",
+		                 json_kind_name(values));
 	json_object(&build, arena);
 	json_set_cstr(&build, "statement", json_str(sql->statement));
 	json_set_cstr(&build, "values", values);

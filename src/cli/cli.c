@@ -31,9 +31,9 @@ unknown_option(const struct command *command, struct heed_str name)
 		names[n] = command->options[n].name;
 	names[n++] = "--help";
 	near = error_nearest(name, names, n);
-	fprintf(stderr, "heed %s: there is no option %.*s%s%s%s\n", command->name, STR_ARG(name),
-		near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-		near != NULL ? "?" : "");
+	fprintf(stderr, "heed %s: there is no option %.*s%s%s%s\n", command->name,
+	        STR_ARG(name), near != NULL ? "; did you mean " : "",
+	        near != NULL ? near : "", near != NULL ? "?" : "");
 	fprintf(stderr, "  see: heed %s --help\n", command->name);
 	return CLI_USAGE;
 }
@@ -51,7 +51,7 @@ print_help(const struct command *command)
 		char left[64];
 
 		(void)snprintf(left, sizeof(left), "%s %s", option->name,
-			       option->value != NULL ? option->value : "");
+		               option->value != NULL ? option->value : "");
 		printf("  %-22s %s\n", left, option->help);
 	}
 }
@@ -72,8 +72,9 @@ take_option(struct cli_args *args, int argc, char **argv, int *at)
 		return 0;
 	}
 	if (!has_value && *at + 1 >= argc) {
-		fprintf(stderr, "heed %s: %.*s needs a value: %.*s %s\n", args->command->name,
-			STR_ARG(name), STR_ARG(name), args->command->options[i].value);
+		fprintf(stderr, "heed %s: %.*s needs a value: %.*s %s\n",
+		        args->command->name, STR_ARG(name), STR_ARG(name),
+		        args->command->options[i].value);
 		return CLI_USAGE;
 	}
 	args->values[i] = has_value ? rest.data : argv[++*at];
@@ -152,9 +153,10 @@ print_problems_json(const struct app *app)
 		const struct conf_problem *problem = &app->problems.items[i];
 
 		buf_adds(&buf, i > 0 ? ",{\"file\":" : "{\"file\":");
-		json_write_string(&buf, str_of(problem->file != NULL ? problem->file : app->path));
+		json_write_string(
+			&buf, str_of(problem->file != NULL ? problem->file : app->path));
 		buf_addf(&buf, ",\"line\":%d,\"column\":%d,\"text\":", problem->line,
-			 problem->column);
+		         problem->column);
 		json_write_string(&buf, problem->text);
 		buf_adds(&buf, ",\"hint\":");
 		json_write_string(&buf, problem->hint);
@@ -189,7 +191,7 @@ cli_load(const struct cli_args *args, struct app *app)
 	buf_init(&buf, 0);
 	app_write_problems(app, &buf);
 	fprintf(stderr, "%s%zu problem%s in %s\n", buf.data != NULL ? buf.data : "",
-		app->problems.n, app->problems.n == 1 ? "" : "s", path);
+	        app->problems.n, app->problems.n == 1 ? "" : "s", path);
 	buf_done(&buf);
 	return CLI_CONFIG;
 }
@@ -198,8 +200,9 @@ int
 cli_print(struct heed_buf *buf)
 {
 	int failed = buf_error(buf) != 0 ||
-		     fwrite(buf->data != NULL ? buf->data : "", 1, buf->len, stdout) != buf->len ||
-		     fflush(stdout) != 0;
+	             fwrite(buf->data != NULL ? buf->data : "", 1, buf->len, stdout) !=
+	                     buf->len ||
+	             fflush(stdout) != 0;
 
 	buf_done(buf);
 	return failed ? CLI_FAILED : CLI_OK;

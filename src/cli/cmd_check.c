@@ -24,9 +24,9 @@ run(int argc, char **argv)
 	if (r == 0 && cli_has(&args, "--json"))
 		printf("{\"ok\":true,\"problems\":[]}\n");
 	else if (r == 0)
-		printf("%s is right: %zu model%s, %zu source%s, %zu reaction%s\n", app.path,
-		       app.models.n, app.models.n == 1 ? "" : "s", app.n_sources,
-		       app.n_sources == 1 ? "" : "s", app.n_definitions,
+		printf("%s is right: %zu model%s, %zu source%s, %zu reaction%s\n",
+		       app.path, app.models.n, app.models.n == 1 ? "" : "s",
+		       app.n_sources, app.n_sources == 1 ? "" : "s", app.n_definitions,
 		       app.n_definitions == 1 ? "" : "s");
 	app_done(&app);
 	return r;
@@ -35,7 +35,8 @@ run(int argc, char **argv)
 const struct command cmd_check = {
 	.name = "check",
 	.usage = "[--json] [FILE]",
-	.help = "Check a configuration whole and report every problem with its place. Exit 78 "
+	.help = "Check a configuration whole and report every problem with its place. "
+                "Exit 78 "
 		"when there are any.",
 	.options = options,
 	.run = run,

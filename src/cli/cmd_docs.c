@@ -44,10 +44,10 @@ all_topics(struct topic all[TOPICS_MAX])
 	memcpy(all, topics, sizeof(topics));
 	for (i = 0; source_kinds[i] != NULL && n < TOPICS_MAX; i++)
 		all[n++] = (struct topic){source_kinds[i]->name, source_kinds[i]->help,
-					  source_kinds[i]->options};
+		                          source_kinds[i]->options};
 	for (i = 0; action_kinds[i] != NULL && n < TOPICS_MAX; i++)
 		all[n++] = (struct topic){action_kinds[i]->name, action_kinds[i]->help,
-					  action_kinds[i]->options};
+		                          action_kinds[i]->options};
 	return n;
 }
 
@@ -73,7 +73,8 @@ unknown_topic(const char *word, const struct topic *all, size_t n)
 		names[i] = all[i].name;
 	near = error_nearest(str_of(word), names, n);
 	fprintf(stderr, "heed docs: there is no topic \"%s\"", word);
-	fprintf(stderr, near != NULL ? "; did you mean \"%s\"?\n" : "%s\n", near != NULL ? near : "");
+	fprintf(stderr, near != NULL ? "; did you mean \"%s\"?\n" : "%s\n",
+	        near != NULL ? near : "");
 	fprintf(stderr, "  see: heed docs\n");
 	return CLI_USAGE;
 }
@@ -106,9 +107,11 @@ run(int argc, char **argv)
 			if (strcmp(all[i].name, args.words[word]) != 0)
 				continue;
 			found = true;
-			buf_addf(&buf, "%s%s: %s\n\n", cli_has(&args, "--markdown") ? "## " : "",
-				 all[i].name, all[i].help);
-			option_docs_write(&buf, all[i].rows, cli_has(&args, "--markdown"));
+			buf_addf(&buf, "%s%s: %s\n\n",
+			         cli_has(&args, "--markdown") ? "## " : "", all[i].name,
+			         all[i].help);
+			option_docs_write(&buf, all[i].rows,
+			                  cli_has(&args, "--markdown"));
 		}
 		if (!found) {
 			buf_done(&buf);

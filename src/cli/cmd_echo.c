@@ -25,7 +25,8 @@ run(int argc, char **argv)
 	/* ${...} stays as written: secrets are never shown. */
 	if (r == 0 && conf_json(&app.arena, app.root, 1, &value) == 0) {
 		buf_init(&buf, 0);
-		json_write(&buf, value, cli_has(&args, "--json") ? JSON_COMPACT : JSON_PRETTY);
+		json_write(&buf, value,
+		           cli_has(&args, "--json") ? JSON_COMPACT : JSON_PRETTY);
 		buf_addc(&buf, '\n');
 		r = cli_print(&buf);
 	}
@@ -36,7 +37,8 @@ run(int argc, char **argv)
 const struct command cmd_echo = {
 	.name = "echo",
 	.usage = "[--json] [FILE]",
-	.help = "Print the configuration as it was understood: anchors and merges resolved, "
+	.help = "Print the configuration as it was understood: anchors and merges "
+                "resolved, "
 		"${...} left as written.",
 	.options = options,
 	.run = run,

@@ -31,8 +31,9 @@ static int
 print_entry(void *arg, const struct store_entry *entry)
 {
 	(void)arg;
-	printf("  %2d  %s %.*s, attempt %d: %s", entry->n, store_entry_kind_name(entry->kind),
-	       STR_ARG(entry->step), entry->attempt, store_entry_state_name(entry->state));
+	printf("  %2d  %s %.*s, attempt %d: %s", entry->n,
+	       store_entry_kind_name(entry->kind), STR_ARG(entry->step), entry->attempt,
+	       store_entry_state_name(entry->state));
 	if (entry->class.len > 0)
 		printf(" (%.*s)", STR_ARG(entry->class));
 	if (entry->ended_us > entry->at_us)
@@ -68,14 +69,17 @@ print_run(void *arg, const struct store_run *run, const struct store_event *even
 	printf("run %lld of %.*s: %s%s%.*s\n", (long long)run->id, STR_ARG(run->name),
 	       store_run_state_name(run->state), run->text.len > 0 ? ": " : "",
 	       STR_ARG(run->text));
-	printf("  event %.*s %.*s from %.*s, received %s", STR_ARG(event->type), STR_ARG(event->id),
-	       STR_ARG(event->source), clock_text(place, event->received_us).data);
+	printf("  event %.*s %.*s from %.*s, received %s", STR_ARG(event->type),
+	       STR_ARG(event->id), STR_ARG(event->source),
+	       clock_text(place, event->received_us).data);
 	if (event->parent_run > 0)
 		printf(", emitted by run %lld", (long long)event->parent_run);
 	printf("\n       %.*s\n", STR_ARG(event->body));
-	r = store_read_journal(explain->store, run->id, print_entry, NULL, explain->error);
+	r = store_read_journal(explain->store, run->id, print_entry, NULL,
+	                       explain->error);
 	if (r == 0)
-		r = store_read_events(explain->store, &children, print_child, NULL, explain->error);
+		r = store_read_events(explain->store, &children, print_child, NULL,
+		                      explain->error);
 	return r;
 }
 
@@ -87,7 +91,8 @@ look(const struct cli_args *args, struct store *store, struct heed_error *error)
 
 	if (args->n_words != 1) {
 		(void)error_set(error, HEED_E_INVALID, "name one run or one event");
-		error_hint(error, "heed explain 17, or heed explain EVENT-ID; heed runs lists them");
+		error_hint(error, "heed explain 17, or heed explain EVENT-ID; heed runs "
+		                  "lists them");
 		return HEED_E_INVALID;
 	}
 	if (str_to_i64(str_of(args->words[0]), &filter.run_id) < 0 || filter.run_id < 1) {
@@ -97,8 +102,8 @@ look(const struct cli_args *args, struct store *store, struct heed_error *error)
 	HEED_TRY(store_read_runs(store, &filter, print_run, &explain, error));
 	if (explain.found)
 		return 0;
-	(void)error_set(error, HEED_E_NOTFOUND, "there is no run and no event's run \"%s\"",
-			args->words[0]);
+	(void)error_set(error, HEED_E_NOTFOUND,
+	                "there is no run and no event's run \"%s\"", args->words[0]);
 	error_hint(error, "heed runs lists them");
 	return HEED_E_NOTFOUND;
 }
@@ -112,7 +117,8 @@ run(int argc, char **argv)
 const struct command cmd_explain = {
 	.name = "explain",
 	.usage = "RUN | EVENT-ID",
-	.help = "Show one run from its event to its outcome: prompt, reply, tokens, cost, effects.",
+	.help = "Show one run from its event to its outcome: prompt, reply, tokens, "
+                "cost, effects.",
 	.options = options,
 	.run = run,
 };

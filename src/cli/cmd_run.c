@@ -39,7 +39,8 @@ static int
 revive(void *arg, const char *kind, struct heed_str name, struct heed_str text,
        struct definition **ret_definition, struct heed_error *error)
 {
-	return app_revive(&((struct service *)arg)->app, kind, name, text, ret_definition, error);
+	return app_revive(&((struct service *)arg)->app, kind, name, text, ret_definition,
+	                  error);
 }
 
 /* One line an outcome. */
@@ -54,12 +55,12 @@ tell(void *arg, const struct run *run)
 	buf_init(&answer, 2048);
 	json_write(&answer, view.answer, JSON_COMPACT);
 	log_event(view.class.len > 0 ? LOG_WARN : LOG_INFO, "run", LOG_N("id", view.id),
-		  LOG_S("state", str_of(view.state)), LOG_S("reaction", view.name),
-		  LOG_S("type", view.event->type), LOG_S("event", view.event->id),
-		  LOG_S("answer", buf_str(&answer)), LOG_S("model", view.model),
-		  LOG_S("class", view.class), LOG_S("text", view.text),
-		  LOG_N("tokens", view.input_tokens + view.output_tokens),
-		  LOG_N("cost_nano_usd", view.cost_nano), LOG_N("ms", view.elapsed_ms));
+	          LOG_S("state", str_of(view.state)), LOG_S("reaction", view.name),
+	          LOG_S("type", view.event->type), LOG_S("event", view.event->id),
+	          LOG_S("answer", buf_str(&answer)), LOG_S("model", view.model),
+	          LOG_S("class", view.class), LOG_S("text", view.text),
+	          LOG_N("tokens", view.input_tokens + view.output_tokens),
+	          LOG_N("cost_nano_usd", view.cost_nano), LOG_N("ms", view.elapsed_ms));
 	buf_done(&answer);
 }
 
@@ -90,7 +91,7 @@ terminate(void *arg)
 	}
 	service->stopping = true;
 	log_event(LOG_INFO, "stopping: what is under way is finished first",
-		  LOG_S("name", service->app.name));
+	          LOG_S("name", service->app.name));
 	engine_drain(service->engine, drained, service);
 }
 
@@ -135,8 +136,8 @@ start_sources(struct service *service, struct heed_error *error)
 		struct source *source = app->sources[i].source;
 		struct heed_str position = {NULL, 0};
 
-		HEED_TRY(store_read_cursor(service->store, source->name, &app->arena, &position,
-					   error));
+		HEED_TRY(store_read_cursor(service->store, source->name, &app->arena,
+		                           &position, error));
 		if (source->kind->start(source, position, error) < 0) {
 			error_prefix(error, "source %.*s", STR_ARG(source->name));
 			return error->code;
@@ -174,7 +175,7 @@ unmake(struct service *service)
 	store_close(service->store);
 	if (service->gateway != NULL)
 		gateway_remove(service->gateway, service->app.models.items,
-			       service->app.models.n);
+		               service->app.models.n);
 	gateway_free(service->gateway);
 	http_client_free(service->http);
 	loop_free(service->loop);
@@ -201,8 +202,8 @@ run(int argc, char **argv)
 		r = cli_fail(&args, &error);
 	} else {
 		log_event(LOG_INFO, "running", LOG_S("name", service.app.name),
-			  LOG_S("store", service.app.store),
-			  LOG_N("reactions", (int64_t)service.app.n_definitions));
+		          LOG_S("store", service.app.store),
+		          LOG_N("reactions", (int64_t)service.app.n_definitions));
 		loop_run(service.loop);
 	}
 	unmake(&service);
@@ -212,7 +213,8 @@ run(int argc, char **argv)
 const struct command cmd_run = {
 	.name = "run",
 	.usage = "[--json] [FILE]",
-	.help = "Run: take events, react, until SIGTERM; what is unfinished goes on at the next "
+	.help = "Run: take events, react, until SIGTERM; what is unfinished goes on at "
+                "the next "
 		"start.",
 	.options = options,
 	.run = run,

@@ -1,5 +1,6 @@
 /*
- * cmd_runs.c - heed runs: what came of the events. Reads the store, also beside a running heed.
+ * cmd_runs.c - heed runs: what came of the events. Reads the store, also beside a running
+ * heed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,10 +41,11 @@ print_json(const struct store_run *run, const struct store_event *event)
 	buf_adds(&buf, ",\"text\":");
 	json_write_string(&buf, run->text);
 	buf_addf(&buf,
-		 ",\"calls\":%d,\"input_tokens\":%lld,\"output_tokens\":%lld,\"cost_nano_usd\":%lld,"
-		 "\"created\":\"%s\"}\n",
-		 run->calls, (long long)run->tokens_in, (long long)run->tokens_out,
-		 (long long)run->cost_nano, clock_text(place, run->created_us).data);
+	         ",\"calls\":%d,\"input_tokens\":%lld,\"output_tokens\":%lld,\"cost_nano_"
+	         "usd\":%lld,"
+	         "\"created\":\"%s\"}\n",
+	         run->calls, (long long)run->tokens_in, (long long)run->tokens_out,
+	         (long long)run->cost_nano, clock_text(place, run->created_us).data);
 	return cli_print(&buf);
 }
 
@@ -54,9 +56,10 @@ print_row(void *arg, const struct store_run *run, const struct store_event *even
 
 	if (cli_has(args, "--json"))
 		return print_json(run, event);
-	printf("%6lld  %-8s %-20.*s %-22.*s %-12.*s %5lld tok  $%.6f  %.*s\n", (long long)run->id,
-	       store_run_state_name(run->state), STR_ARG(run->name), STR_ARG(event->type),
-	       STR_ARG(event->id), (long long)(run->tokens_in + run->tokens_out),
+	printf("%6lld  %-8s %-20.*s %-22.*s %-12.*s %5lld tok  $%.6f  %.*s\n",
+	       (long long)run->id, store_run_state_name(run->state), STR_ARG(run->name),
+	       STR_ARG(event->type), STR_ARG(event->id),
+	       (long long)(run->tokens_in + run->tokens_out),
 	       (double)run->cost_nano / 1e9, STR_ARG(run->text));
 	return 0;
 }
@@ -73,10 +76,12 @@ look(const struct cli_args *args, struct store *store, struct heed_error *error)
 	};
 	const char *limit = cli_value(args, "--limit");
 
-	if (limit != NULL && (str_to_i64(str_of(limit), &filter.limit) < 0 || filter.limit < 1))
+	if (limit != NULL &&
+	    (str_to_i64(str_of(limit), &filter.limit) < 0 || filter.limit < 1))
 		return error_set(error, HEED_E_INVALID, "--limit takes a number from 1");
 	if (!cli_has(args, "--json"))
-		printf("   run  state    reaction             event type             event id     "
+		printf("   run  state    reaction             event type             "
+		       "event id     "
 		       "      cost\n");
 	return store_read_runs(store, &filter, print_row, (void *)args, error);
 }

@@ -55,9 +55,9 @@ run(int argc, char **argv)
 		return r;
 	if (!cli_has(&args, "--json")) {
 		printf("heed %s\n", HEED_VERSION);
-		printf("  libuv %s, libcurl %s, libmicrohttpd %s, SQLite %s\n", uv_version_string(),
-		       curl_version_info(CURLVERSION_NOW)->version, MHD_get_version(),
-		       sqlite3_libversion());
+		printf("  libuv %s, libcurl %s, libmicrohttpd %s, SQLite %s\n",
+		       uv_version_string(), curl_version_info(CURLVERSION_NOW)->version,
+		       MHD_get_version(), sqlite3_libversion());
 #ifdef HEED_HAVE_POSTGRESQL
 		printf("  with PostgreSQL for sql actions\n");
 #else

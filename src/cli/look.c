@@ -15,8 +15,8 @@ cli_store_place(struct app *app, struct heed_str *ret_place)
 	if (!str_starts(app->store, "sqlite:") || slash == NULL ||
 	    (path.len > 0 && path.data[0] == '/'))
 		return 0;
-	*ret_place = arena_printf(&app->arena, "sqlite:%.*s/%.*s", (int)(slash - app->path),
-				  app->path, STR_ARG(path));
+	*ret_place = arena_printf(&app->arena, "sqlite:%.*s/%.*s",
+	                          (int)(slash - app->path), app->path, STR_ARG(path));
 	return ret_place->data == NULL ? HEED_E_NOMEM : 0;
 }
 

@@ -7,13 +7,14 @@
 #include "cli/cli.h"
 #include "store/store.h"
 
-typedef int cli_look_fn(const struct cli_args *args, struct store *store, struct heed_error *error);
+typedef int
+cli_look_fn(const struct cli_args *args, struct store *store, struct heed_error *error);
 
-/* Parse the command line, load the configuration, open its store for looking, call `look`;
- * returns the exit code. */
+/* Parse the command line, load the configuration, open its store for looking, call
+ * `look`; returns the exit code. */
 int cli_look(const struct command *command, int argc, char **argv, cli_look_fn *look);
-/* The store of a configuration: a relative path is relative to the configuration's folder. On the
- * app's arena. HEED_E_NOMEM. */
+/* The store of a configuration: a relative path is relative to the configuration's
+ * folder. On the app's arena. HEED_E_NOMEM. */
 int cli_store_place(struct app *app, struct heed_str *ret_place);
 
 #endif

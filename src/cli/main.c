@@ -8,7 +8,8 @@
 #include "cli/cli.h"
 
 const struct command *const commands[] = {
-	&cmd_check, &cmd_echo, &cmd_run, &cmd_runs, &cmd_explain, &cmd_docs, &cmd_version, NULL,
+	&cmd_check,   &cmd_echo, &cmd_run,     &cmd_runs,
+	&cmd_explain, &cmd_docs, &cmd_version, NULL,
 };
 
 static int
@@ -34,7 +35,8 @@ unknown_command(const char *word)
 		names[n] = commands[n]->name;
 	near = error_nearest(str_of(word), names, n);
 	fprintf(stderr, "heed: there is no command \"%s\"", word);
-	fprintf(stderr, near != NULL ? "; did you mean \"%s\"?\n" : "%s\n", near != NULL ? near : "");
+	fprintf(stderr, near != NULL ? "; did you mean \"%s\"?\n" : "%s\n",
+	        near != NULL ? near : "");
 	fprintf(stderr, "  see: heed help\n");
 	return CLI_USAGE;
 }

@@ -1,8 +1,8 @@
 /*
  * app.c - see app.h.
  *
- * Binding goes in two steps: the rows, which bind every map on its own; then what only the
- * whole can tell (a model that is not there, a price that is not known).
+ * Binding goes in two steps: the rows, which bind every map on its own; then what only
+ * the whole can tell (a model that is not there, a price that is not known).
  */
 #include "config/app.h"
 
@@ -19,7 +19,7 @@
 /* A copy of the map without the key `name`; *ret_value is that key's value, or NULL. */
 static int
 without_key(struct arena *arena, const struct conf_node *map, const char *name,
-	    struct conf_node *ret_rest, const struct conf_node **ret_value)
+            struct conf_node *ret_rest, const struct conf_node **ret_value)
 {
 	size_t i;
 
@@ -58,13 +58,13 @@ find_source_kind(struct bind *bind, const struct conf_node *type)
 	if (near != NULL)
 		(void)snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);
 	(void)conf_problem(bind->problems, type, hint, "there is no source type \"%.*s\"",
-			   STR_ARG(type->text));
+	                   STR_ARG(type->text));
 	return NULL;
 }
 
 static int
 bind_source(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
-	    struct app_source *ret_source)
+            struct app_source *ret_source)
 {
 	const struct source_kind *kind;
 	const struct conf_node *type;
@@ -74,11 +74,12 @@ bind_source(struct bind *bind, const struct conf_node *key, const struct conf_no
 
 	if (node->kind != CONF_MAP)
 		return conf_problem(bind->problems, node, "for example: {type: http}",
-				    "expected a mapping");
+		                    "expected a mapping");
 	HEED_TRY(without_key(bind->arena, node, "type", &rest, &type));
 	if (type == NULL)
-		return conf_problem(bind->problems, key, "add type: http, schedule or file",
-				    "source \"%.*s\" has no type", STR_ARG(key->text));
+		return conf_problem(bind->problems, key,
+		                    "add type: http, schedule or file",
+		                    "source \"%.*s\" has no type", STR_ARG(key->text));
 	kind = find_source_kind(bind, type);
 	if (kind == NULL)
 		return HEED_E_CONFIG;
@@ -89,8 +90,9 @@ bind_source(struct bind *bind, const struct conf_node *key, const struct conf_no
 	source->name = key->text;
 	HEED_TRY(bind_record(bind, &rest, kind->options, source));
 	if (kind->check != NULL && kind->check(source, &error) < 0)
-		return conf_problem(bind->problems, key, error.hint, "source \"%.*s\": %s",
-				    STR_ARG(key->text), error.text);
+		return conf_problem(bind->problems, key, error.hint,
+		                    "source \"%.*s\": %s", STR_ARG(key->text),
+		                    error.text);
 	*ret_source = (struct app_source){source, key};
 	return 0;
 }
@@ -110,13 +112,13 @@ bind_sources(struct bind *bind, const struct conf_node *node, void *field)
 
 	if (node->kind != CONF_MAP)
 		return conf_problem(bind->problems, node, "write: name: {type: ...}",
-				    "expected a mapping of names to sources");
+		                    "expected a mapping of names to sources");
 	app->sources = ARENA_ARRAY(bind->arena, struct app_source, node->n);
 	if (app->sources == NULL)
 		return HEED_E_NOMEM;
 	for (i = 0; i < node->n; i++) {
 		int r = bind_source(bind, &node->keys[i], &node->items[i],
-				    &app->sources[app->n_sources]);
+		                    &app->sources[app->n_sources]);
 
 		if (r == 0)
 			app->n_sources++;
@@ -135,13 +137,13 @@ bind_reactions(struct bind *bind, const struct conf_node *node, void *field)
 
 	if (node->kind != CONF_MAP)
 		return conf_problem(bind->problems, node, "write: name: {on: ...}",
-				    "expected a mapping of names to reactions");
+		                    "expected a mapping of names to reactions");
 	app->definitions = ARENA_ARRAY(bind->arena, struct definition *, node->n);
 	if (app->definitions == NULL)
 		return HEED_E_NOMEM;
 	for (i = 0; i < node->n; i++) {
 		int r = reaction_bind(bind, &node->keys[i], &node->items[i],
-				      &app->definitions[app->n_definitions]);
+		                      &app->definitions[app->n_definitions]);
 
 		if (r == 0)
 			app->n_definitions++;
@@ -154,28 +156,55 @@ bind_reactions(struct bind *bind, const struct conf_node *node, void *field)
 static const char *const mapping_type[] = {"object", NULL};
 
 const struct option app_options[] = {
-	{.name = "heed", .kind = OPTION_INT, .offset = offsetof(struct app, version),
-	 .flags = OPTION_REQUIRED, .min = 1, .max = 1,
-	 .help = "version of this file's format: 1"},
-	{.name = "name", .kind = OPTION_TEXT, .offset = offsetof(struct app, name),
-	 .fallback = "heed", .flags = OPTION_NONEMPTY,
-	 .help = "name of the application; emitted events have the source heed/NAME"},
-	{.name = "store", .kind = OPTION_TEXT, .offset = offsetof(struct app, store),
-	 .fallback = "sqlite:heed.db", .flags = OPTION_NONEMPTY,
-	 .help = "the durable place: sqlite:PATH (relative to this file), or memory: for trials"},
-	{.name = "models", .kind = OPTION_MAP, .offset = offsetof(struct app, models),
-	 .rows = model_options, .size = sizeof(struct model),
-	 .help = "named deployments of model providers"},
-	{.name = "connections", .kind = OPTION_MAP, .offset = offsetof(struct app, connections),
-	 .rows = connection_options, .size = sizeof(struct connection),
-	 .help = "databases that sql actions use"},
-	{.name = "sources", .kind = OPTION_CUSTOM, .bind = bind_sources,
-	 .names = mapping_type, .help = "what brings events in, by name; `type` names the kind"},
-	{.name = "reactions", .kind = OPTION_CUSTOM, .bind = bind_reactions,
-	 .names = mapping_type, .rows = reaction_options, .flags = OPTION_NAMED,
-	 .help = "on an event, ask a model, then act, by name"},
-	{.name = "limits", .kind = OPTION_RECORD, .offset = offsetof(struct app, limits),
-	 .rows = engine_limit_options, .help = "bounds of the engine"},
+	{.name = "heed",
+         .kind = OPTION_INT,
+         .offset = offsetof(struct app, version),
+         .flags = OPTION_REQUIRED,
+         .min = 1,
+         .max = 1,
+         .help = "version of this file's format: 1"},
+	{.name = "name",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct app, name),
+         .fallback = "heed",
+         .flags = OPTION_NONEMPTY,
+         .help = "name of the application; emitted events have the source heed/NAME"},
+	{.name = "store",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct app, store),
+         .fallback = "sqlite:heed.db",
+         .flags = OPTION_NONEMPTY,
+         .help = "the durable place: sqlite:PATH (relative to this file), or memory: for "
+                 "trials"},
+	{.name = "models",
+         .kind = OPTION_MAP,
+         .offset = offsetof(struct app, models),
+         .rows = model_options,
+         .size = sizeof(struct model),
+         .help = "named deployments of model providers"},
+	{.name = "connections",
+         .kind = OPTION_MAP,
+         .offset = offsetof(struct app, connections),
+         .rows = connection_options,
+         .size = sizeof(struct connection),
+         .help = "databases that sql actions use"},
+	{.name = "sources",
+         .kind = OPTION_CUSTOM,
+         .bind = bind_sources,
+         .names = mapping_type,
+         .help = "what brings events in, by name; `type` names the kind"},
+	{.name = "reactions",
+         .kind = OPTION_CUSTOM,
+         .bind = bind_reactions,
+         .names = mapping_type,
+         .rows = reaction_options,
+         .flags = OPTION_NAMED,
+         .help = "on an event, ask a model, then act, by name"},
+	{.name = "limits",
+         .kind = OPTION_RECORD,
+         .offset = offsetof(struct app, limits),
+         .rows = engine_limit_options,
+         .help = "bounds of the engine"},
 	OPTION_ROWS_END,
 };
 
@@ -193,8 +222,9 @@ check_models(struct app *app)
 		const struct conf_node *at = &map->keys[i];
 
 		if (model_check(model, &error) < 0)
-			worst = conf_problem(&app->problems, at, error.hint, "model \"%.*s\": %s",
-					     STR_ARG(model->name), error.text);
+			worst = conf_problem(&app->problems, at, error.hint,
+			                     "model \"%.*s\": %s", STR_ARG(model->name),
+			                     error.text);
 	}
 	return worst;
 }
@@ -210,7 +240,8 @@ check_asked(struct app *app)
 	size_t i;
 
 	for (; n < 64 && n < app->models.n; n++)
-		names[n] = arena_cstr(&app->arena, ((struct model *)app->models.items)[n].name);
+		names[n] = arena_cstr(&app->arena,
+		                      ((struct model *)app->models.items)[n].name);
 	for (i = 0; i < app->n_definitions; i++) {
 		struct heed_str asked = reaction_model(app->definitions[i]);
 		const struct conf_node *reaction;
@@ -224,11 +255,12 @@ check_asked(struct app *app)
 		ask = reaction != NULL ? conf_get(reaction, "ask") : NULL;
 		near = error_nearest(asked, names, n);
 		(void)snprintf(hint, sizeof(hint),
-			       near != NULL ? "did you mean \"%s\"?" : "add it under models:%s",
-			       near != NULL ? near : "");
+		               near != NULL ? "did you mean \"%s\"?"
+		                            : "add it under models:%s",
+		               near != NULL ? near : "");
 		worst = conf_problem(&app->problems,
-				     ask != NULL ? conf_get(ask, "model") : NULL, hint,
-				     "there is no model \"%.*s\"", STR_ARG(asked));
+		                     ask != NULL ? conf_get(ask, "model") : NULL, hint,
+		                     "there is no model \"%.*s\"", STR_ARG(asked));
 	}
 	return worst;
 }
@@ -244,7 +276,8 @@ check_whole(struct app *app)
 }
 
 int
-app_load_text(struct app *app, const char *path, struct heed_str text, struct heed_error *error)
+app_load_text(struct app *app, const char *path, struct heed_str text,
+              struct heed_error *error)
 {
 	int r;
 	int whole;
@@ -261,8 +294,10 @@ app_load_text(struct app *app, const char *path, struct heed_str text, struct he
 		return r < 0 ? r : HEED_E_CONFIG;
 	if (conf_expand(&app->arena, app->root, &app->problems) < 0)
 		r = HEED_E_CONFIG;
-	app->bind = (struct bind){.arena = &app->arena, .exprs = app->exprs,
-				  .problems = &app->problems, .root = app->root};
+	app->bind = (struct bind){.arena = &app->arena,
+	                          .exprs = app->exprs,
+	                          .problems = &app->problems,
+	                          .root = app->root};
 	if (bind_record(&app->bind, app->root, app_options, app) < 0)
 		r = HEED_E_CONFIG;
 	whole = check_whole(app);
@@ -276,7 +311,8 @@ read_file(const char *path, struct heed_buf *buf, struct heed_error *error)
 	size_t got = 1;
 
 	if (file == NULL) {
-		(void)error_set(error, HEED_E_IO, "cannot read %s: %s", path, strerror(errno));
+		(void)error_set(error, HEED_E_IO, "cannot read %s: %s", path,
+		                strerror(errno));
 		error_hint(error, "give the path of your configuration: heed check FILE");
 		return HEED_E_IO;
 	}
@@ -289,8 +325,8 @@ read_file(const char *path, struct heed_buf *buf, struct heed_error *error)
 	if (ferror(file) || buf_error(buf) != 0) {
 		(void)fclose(file);
 		return error_set(error, HEED_E_IO, "cannot read %s: %s", path,
-				 buf_error(buf) != 0 ? heed_code_text(buf_error(buf))
-						     : strerror(errno));
+		                 buf_error(buf) != 0 ? heed_code_text(buf_error(buf))
+		                                     : strerror(errno));
 	}
 	(void)fclose(file);
 	return 0;
@@ -334,12 +370,16 @@ app_model(const struct app *app, struct heed_str name)
 
 int
 app_revive(struct app *app, const char *kind, struct heed_str name, struct heed_str text,
-	   struct definition **ret_definition, struct heed_error *error)
+           struct definition **ret_definition, struct heed_error *error)
 {
 	struct conf_problems *outer = app->bind.problems;
 	struct conf_problems problems;
-	struct conf_node key = {.kind = CONF_SCALAR, .file = "stored definition", .line = 1,
-				.column = 1, .text = name, .raw = name};
+	struct conf_node key = {.kind = CONF_SCALAR,
+	                        .file = "stored definition",
+	                        .line = 1,
+	                        .column = 1,
+	                        .text = name,
+	                        .raw = name};
 	struct conf_node *root = NULL;
 	struct heed_json stored;
 	int r;
@@ -356,9 +396,10 @@ app_revive(struct app *app, const char *kind, struct heed_str name, struct heed_
 		r = reaction_bind(&app->bind, &key, root, ret_definition);
 	app->bind.problems = outer;
 	if (r < 0)
-		return error_set(error, r, "the definition that the run started with: %.*s",
-				 problems.n > 0 ? (int)problems.items[0].text.len : 10,
-				 problems.n > 0 ? problems.items[0].text.data : "unreadable");
+		return error_set(
+			error, r, "the definition that the run started with: %.*s",
+			problems.n > 0 ? (int)problems.items[0].text.len : 10,
+			problems.n > 0 ? problems.items[0].text.data : "unreadable");
 	return 0;
 }
 
@@ -370,8 +411,9 @@ app_write_problems(const struct app *app, struct heed_buf *buf)
 	for (i = 0; i < app->problems.n; i++) {
 		const struct conf_problem *problem = &app->problems.items[i];
 
-		buf_addf(buf, "%s:%d:%d: %.*s", problem->file != NULL ? problem->file : app->path,
-			 problem->line, problem->column, STR_ARG(problem->text));
+		buf_addf(buf, "%s:%d:%d: %.*s",
+		         problem->file != NULL ? problem->file : app->path, problem->line,
+		         problem->column, STR_ARG(problem->text));
 		if (problem->hint.len > 0)
 			buf_addf(buf, " (%.*s)", STR_ARG(problem->hint));
 		buf_addc(buf, '\n');

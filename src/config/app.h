@@ -1,9 +1,9 @@
 /*
  * app.h - a whole configuration file as what it configures.
  *
- * The one file of src/config that knows the layers above: it puts the option rows of models,
- * sources, connections and patterns together into the top-level rows. Everything that it
- * made lives as long as the struct app.
+ * The one file of src/config that knows the layers above: it puts the option rows of
+ * models, sources, connections and patterns together into the top-level rows. Everything
+ * that it made lives as long as the struct app.
  */
 #ifndef HEED_CONFIG_APP_H
 #define HEED_CONFIG_APP_H
@@ -41,18 +41,19 @@ struct app {
 /* The top-level rows, for documentation and the editors' schema. */
 extern const struct option app_options[];
 
-/* Read and check `path` whole. Zero, or HEED_E_CONFIG with app->problems filled, HEED_E_IO with
- * `error`. app_done in any case. */
+/* Read and check `path` whole. Zero, or HEED_E_CONFIG with app->problems filled,
+ * HEED_E_IO with `error`. app_done in any case. */
 int app_load(struct app *app, const char *path, struct heed_error *error);
 /* The same from a text; `path` is for messages. */
 int app_load_text(struct app *app, const char *path, struct heed_str text,
-		  struct heed_error *error);
+                  struct heed_error *error);
 void app_done(struct app *app);
 /* A model by name, or NULL. */
 struct model *app_model(const struct app *app, struct heed_str name);
 /* Make a definition again from a stored text; its memory is the app's. */
-int app_revive(struct app *app, const char *kind, struct heed_str name, struct heed_str text,
-	       struct definition **ret_definition, struct heed_error *error);
+int
+app_revive(struct app *app, const char *kind, struct heed_str name, struct heed_str text,
+           struct definition **ret_definition, struct heed_error *error);
 /* Append the problems as text, a line each: "file:line:column: what (hint)". */
 void app_write_problems(const struct app *app, struct heed_buf *buf);
 

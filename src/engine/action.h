@@ -1,11 +1,11 @@
 /*
  * action.h - effects on the world, one kind a file in src/action.
  *
- * An action is prepared and performed. `prepare` is pure: from the run's input it makes the
- * request, a JSON value that is committed as the step's intent. `perform` carries a committed
- * request out and calls action_done once, on a later turn; it may run again with the same key
- * when the kind is keyed. An `instant` action has no perform: its request is committed with the run
- * (emit).
+ * An action is prepared and performed. `prepare` is pure: from the run's input it makes
+ * the request, a JSON value that is committed as the step's intent. `perform` carries a
+ * committed request out and calls action_done once, on a later turn; it may run again
+ * with the same key when the kind is keyed. An `instant` action has no perform: its
+ * request is committed with the run (emit).
  */
 #ifndef HEED_ENGINE_ACTION_H
 #define HEED_ENGINE_ACTION_H
@@ -35,10 +35,13 @@ struct action_kind {
 	size_t size;
 	int (*check)(struct action *action, struct heed_error *error); /* may be NULL */
 	enum effect_class (*effect)(const struct action *action);
-	int (*prepare)(const struct action *action, struct heed_json input, struct arena *arena,
-		       struct heed_json *ret_request, struct heed_error *error);
-	/* Start; never calls action_done from inside. A failure here is the attempt's failure. */
-	int (*perform)(struct action *action, struct action_call *call, struct heed_error *error);
+	int (*prepare)(const struct action *action, struct heed_json input,
+	               struct arena *arena, struct heed_json *ret_request,
+	               struct heed_error *error);
+	/* Start; never calls action_done from inside. A failure here is the attempt's
+	 * failure. */
+	int (*perform)(struct action *action, struct action_call *call,
+	               struct heed_error *error);
 	/* Stop what perform started; action_done must not be called afterwards. */
 	void (*cancel)(struct action *action, struct action_call *call);
 };
@@ -62,21 +65,23 @@ struct action_world {
 struct action_call {
 	const struct action_world *world;
 	struct heed_json request; /* as committed */
-	struct heed_str key;      /* the effect's key: a UUID, the same on every attempt */
-	struct heed_str trace;    /* traceparent to pass on, or empty */
+	struct heed_str key;   /* the effect's key: a UUID, the same on every attempt */
+	struct heed_str trace; /* traceparent to pass on, or empty */
 	int64_t timeout_ms;
 	struct arena *arena; /* lives until the call is freed */
 	void *context;       /* the kind's own */
-	void (*done)(void *arg, struct action_call *call, int code, struct heed_json result,
-		     int64_t retry_after_ms, const struct heed_error *error);
+	void (*done)(void *arg, struct action_call *call, int code,
+	             struct heed_json result, int64_t retry_after_ms,
+	             const struct heed_error *error);
 	void *arg;
 };
 
-/* It ended: code zero with a result that later steps see as `.result`, or HEED_E_TRANSIENT,
- * HEED_E_RATE (with a delay, -1 for none), HEED_E_TIMEOUT, HEED_E_NETWORK, HEED_E_PERMANENT, HEED_E_UNKNOWN (it may
- * have happened). `result` is copied. */
+/* It ended: code zero with a result that later steps see as `.result`, or
+ * HEED_E_TRANSIENT, HEED_E_RATE (with a delay, -1 for none), HEED_E_TIMEOUT,
+ * HEED_E_NETWORK, HEED_E_PERMANENT, HEED_E_UNKNOWN (it may have happened). `result` is
+ * copied. */
 void action_done(struct action_call *call, int code, struct heed_json result,
-		 int64_t retry_after_ms, const struct heed_error *error);
+                 int64_t retry_after_ms, const struct heed_error *error);
 
 /* All kinds of this build, NULL-terminated (src/action/kinds.c). */
 extern const struct action_kind *const action_kinds[];
@@ -84,7 +89,8 @@ extern const struct action_kind *const action_kinds[];
 /* An entry of `connections:` (src/action/connection.c). */
 struct connection {
 	struct heed_str name;
-	struct heed_str url; /* sqlite:PATH, postgresql://..., or "store" for heed's own */
+	struct heed_str
+		url; /* sqlite:PATH, postgresql://..., or "store" for heed's own */
 };
 extern const struct option connection_options[];
 

@@ -8,10 +8,11 @@
  *	failed, may pass ................ wait for the delay, then another attempt
  *	failed, final; refusal, length .. the run fails
  *	done, fits the schema ........... the answer
- *	done, does not fit .............. one repair that tells the model why; then the run fails
+ *	done, does not fit .............. one repair that tells the model why; then the
+ *run fails
  *
- * A reply that is paid for is used again whenever it fits: after a crash, and after a redrive
- * with a mended schema (every done entry is tried, the newest first).
+ * A reply that is paid for is used again whenever it fits: after a crash, and after a
+ *redrive with a mended schema (every done entry is tried, the newest first).
  */
 #include <string.h>
 
@@ -20,27 +21,54 @@
 #include "model/structured.h"
 
 const struct option ask_options[] = {
-	{.name = "model", .kind = OPTION_TEXT, .offset = offsetof(struct ask, model),
-	 .flags = OPTION_REQUIRED | OPTION_NONEMPTY, .help = "a name under models:"},
-	{.name = "name", .kind = OPTION_TEXT, .offset = offsetof(struct ask, name),
-	 .fallback = "answer", .help = "what the answer is called towards the provider"},
-	{.name = "system", .kind = OPTION_TEMPLATE, .offset = offsetof(struct ask, system),
-	 .help = "instructions that go before the prompt"},
-	{.name = "prompt", .kind = OPTION_TEMPLATE, .offset = offsetof(struct ask, prompt),
-	 .flags = OPTION_REQUIRED, .help = "the question; {{ }} holds expressions over .event"},
-	{.name = "answer", .kind = OPTION_SCHEMA, .offset = offsetof(struct ask, answer),
-	 .help = "JSON Schema (2020-12) of the answer; without it the answer is free text"},
-	{.name = "max_tokens", .kind = OPTION_INT, .offset = offsetof(struct ask, max_tokens),
-	 .fallback = "0", .min = 0, .max = 1000000,
-	 .help = "bound on the answer in tokens; 0 for the model's own"},
-	{.name = "temperature", .kind = OPTION_REAL, .offset = offsetof(struct ask, temperature),
-	 .fallback = "-1", .min = -1, .max = 2,
-	 .help = "sampling temperature; -1 for the model's own"},
-	{.name = "repair", .kind = OPTION_BOOL, .offset = offsetof(struct ask, repair),
-	 .fallback = "true",
-	 .help = "ask once more, saying what was wrong, when an answer does not fit"},
-	{.name = "retry", .kind = OPTION_RECORD, .offset = offsetof(struct ask, retry),
-	 .rows = retry_options, .help = "how often and when a failed call is made again"},
+	{.name = "model",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct ask, model),
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .help = "a name under models:"},
+	{.name = "name",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct ask, name),
+         .fallback = "answer",
+         .help = "what the answer is called towards the provider"},
+	{.name = "system",
+         .kind = OPTION_TEMPLATE,
+         .offset = offsetof(struct ask, system),
+         .help = "instructions that go before the prompt"},
+	{.name = "prompt",
+         .kind = OPTION_TEMPLATE,
+         .offset = offsetof(struct ask, prompt),
+         .flags = OPTION_REQUIRED,
+         .help = "the question; {{ }} holds expressions over .event"},
+	{.name = "answer",
+         .kind = OPTION_SCHEMA,
+         .offset = offsetof(struct ask, answer),
+         .help = "JSON Schema (2020-12) of the answer; without it the answer is free "
+                 "text"},
+	{.name = "max_tokens",
+         .kind = OPTION_INT,
+         .offset = offsetof(struct ask, max_tokens),
+         .fallback = "0",
+         .min = 0,
+         .max = 1000000,
+         .help = "bound on the answer in tokens; 0 for the model's own"},
+	{.name = "temperature",
+         .kind = OPTION_REAL,
+         .offset = offsetof(struct ask, temperature),
+         .fallback = "-1",
+         .min = -1,
+         .max = 2,
+         .help = "sampling temperature; -1 for the model's own"},
+	{.name = "repair",
+         .kind = OPTION_BOOL,
+         .offset = offsetof(struct ask, repair),
+         .fallback = "true",
+         .help = "ask once more, saying what was wrong, when an answer does not fit"},
+	{.name = "retry",
+         .kind = OPTION_RECORD,
+         .offset = offsetof(struct ask, retry),
+         .rows = retry_options,
+         .help = "how often and when a failed call is made again"},
 	OPTION_ROWS_END,
 };
 
@@ -61,7 +89,8 @@ reads(struct run *run, const struct ask *ask, struct entry *entry)
 		return false;
 	}
 	entry->question.previous = arena_str(&run->arena, reply.text);
-	if (structured_read(ask->answer, reply.text, &run->arena, &entry->answer, &report) == 0)
+	if (structured_read(ask->answer, reply.text, &run->arena, &entry->answer,
+	                    &report) == 0)
 		entry->reading = ANSWER_FITS;
 	else
 		entry->complaint = report.complaint;
@@ -108,13 +137,14 @@ write_request(struct run *run, struct entry *entry)
 
 /* Add an attempt; `wrong` is the answer to repair, or NULL. */
 static int
-attempt(struct run *run, struct heed_str step, const struct ask *ask, struct heed_json input,
-	const struct entry *wrong, int n)
+attempt(struct run *run, struct heed_str step, const struct ask *ask,
+        struct heed_json input, const struct entry *wrong, int n)
 {
 	struct heed_error error;
 	struct model_question question = {
 		.name = ask->name,
-		.schema = ask->answer != NULL ? schema_document(ask->answer) : json_null(),
+		.schema =
+			ask->answer != NULL ? schema_document(ask->answer) : json_null(),
 		.max_tokens = ask->max_tokens,
 		.temperature = ask->temperature,
 		.input = input,
@@ -149,8 +179,9 @@ fail_invalid(struct run *run, struct heed_str step, const struct entry *wrong)
 {
 	struct heed_error error;
 
-	(void)error_set(&error, HEED_E_INVALID, "the answer of step %.*s does not fit: %.*s",
-			STR_ARG(step), STR_ARG(wrong->complaint));
+	(void)error_set(&error, HEED_E_INVALID,
+	                "the answer of step %.*s does not fit: %.*s", STR_ARG(step),
+	                STR_ARG(wrong->complaint));
 	return flow_fail(run, HEED_E_INVALID, "validation", &error);
 }
 
@@ -164,13 +195,13 @@ fail_final(struct run *run, struct heed_str step, const struct entry *failed)
 	memcpy(class, name.data != NULL ? name.data : "", name.len);
 	class[name.len] = '\0';
 	(void)error_set(&error, failed->code, "step %.*s: %.*s", STR_ARG(step),
-			STR_ARG(failed->detail));
+	                STR_ARG(failed->detail));
 	return flow_fail(run, failed->code, class, &error);
 }
 
 int
-flow_ask(struct run *run, struct heed_str step, const struct ask *ask, struct heed_json input,
-	 struct heed_json *ret_answer)
+flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
+         struct heed_json input, struct heed_json *ret_answer)
 {
 	struct entry *last = NULL;
 	struct entry *wrong = NULL;
@@ -179,7 +210,8 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask, struct he
 	int wrongs = 0;
 	int attempts = 0;
 
-	TAILQ_FOREACH (entry, &run->entries, link) {
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
 		if (entry->kind == ENTRY_MARK) {
 			failures = wrongs = 0;
 			last = wrong = NULL;
@@ -212,7 +244,8 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask, struct he
 	return attempt(run, step, ask, input, wrong, attempts + 1);
 }
 
-/* ---- performing -------------------------------------------------------------------------- */
+/* ---- performing
+ * -------------------------------------------------------------------------- */
 
 static void
 admitted(void *arg)
@@ -234,11 +267,12 @@ ask_admit(struct entry *entry)
 	int r;
 
 	if (model == NULL)
-		r = error_set(&error, HEED_E_PERMANENT, "there is no model \"%.*s\" any more",
-			      STR_ARG(entry->ask->model));
+		r = error_set(&error, HEED_E_PERMANENT,
+		              "there is no model \"%.*s\" any more",
+		              STR_ARG(entry->ask->model));
 	else
-		r = gateway_admit(engine->options.gateway, model, &entry->question, admitted,
-				  entry, &entry->ticket, &error);
+		r = gateway_admit(engine->options.gateway, model, &entry->question,
+		                  admitted, entry, &entry->ticket, &error);
 	if (r >= 0) {
 		if (r == 0)
 			entry->model = model_label(ticket_model(entry->ticket));
@@ -265,7 +299,7 @@ replied(void *arg, const struct model_reply *reply)
 	entry->state = reply->code == 0 ? ENTRY_DONE : ENTRY_FAILED;
 	entry->code = reply->code;
 	entry->class = reply->code == 0 ? (struct heed_str){NULL, 0}
-					: str_of(model_class_name(reply->class));
+	                                : str_of(model_class_name(reply->class));
 	entry->usage = reply->usage;
 	entry->cost_nano = reply->cost_nano;
 	entry->retry_after_ms = reply->retry_after_ms;

@@ -22,9 +22,6 @@
 #include "model/model.h"
 #include "store/store.h"
 
-
-
-
 /* An event shared by the runs that it started. */
 struct event_ref {
 	size_t refs;
@@ -36,16 +33,16 @@ struct event_ref {
 struct entry {
 	TAILQ_ENTRY(entry) link;
 	struct run *run;
-	int n;                /* place in the journal, from 1 */
+	int n; /* place in the journal, from 1 */
 	enum entry_kind kind;
 	enum entry_state state;
 	struct heed_str step;
-	int attempt;          /* of its step, from 1 */
-	bool stored;          /* has a row */
-	bool dirty;           /* the row is not what is here */
-	bool todo;            /* to be performed once committed */
+	int attempt; /* of its step, from 1 */
+	bool stored; /* has a row */
+	bool dirty;  /* the row is not what is here */
+	bool todo;   /* to be performed once committed */
 	int64_t at_us, ended_us;
-	int64_t due_us;       /* a failed one: when the next may start; 0: not decided */
+	int64_t due_us; /* a failed one: when the next may start; 0: not decided */
 	struct heed_str model;
 	struct model_usage usage;
 	int64_t cost_nano;
@@ -53,7 +50,7 @@ struct entry {
 	struct heed_str request;
 	struct heed_str reply;
 	struct heed_str detail;
-	int code;              /* of a failure in this process; 0 after a restart */
+	int code; /* of a failure in this process; 0 after a restart */
 	int64_t retry_after_ms;
 
 	/* asks */
@@ -66,7 +63,7 @@ struct entry {
 
 	/* effects */
 	const struct act *act;
-	struct action *action; /* of the act, or its probe */
+	struct action *action;  /* of the act, or its probe */
 	struct heed_json value; /* the request, then the result */
 	struct action_call *call;
 	struct loop_timer timeout;
@@ -135,7 +132,7 @@ struct engine {
 	struct run_list waiting;
 	int64_t unfinished; /* runs in memory */
 	int64_t active;
-	int64_t commits;    /* under way */
+	int64_t commits; /* under way */
 	bool started, draining, paused;
 	struct loop_timer dispatch_timer;
 	struct loop_timer drain_timer;
@@ -149,7 +146,8 @@ struct engine {
 };
 
 /* ---- run.c */
-struct run *run_new(struct engine *engine, struct definition *definition, struct event_ref *event);
+struct run *
+run_new(struct engine *engine, struct definition *definition, struct event_ref *event);
 void run_free(struct run *run);
 void run_set_state(struct run *run, enum run_state state);
 /* Call the flow, then see to what it asked for. */
@@ -177,13 +175,13 @@ struct heed_str journal_effect_key(struct run *run, struct heed_str step);
 /* ---- dispatch.c */
 struct queue *queue_find(struct engine *engine, struct heed_str name, int create);
 void queue_free(struct queue *queue);
-void dispatch_add(struct run *run);   /* NEW into its queue or lane: READY */
-void dispatch_left(struct run *run);  /* it ended: the next of its lane may go on */
+void dispatch_add(struct run *run);  /* NEW into its queue or lane: READY */
+void dispatch_left(struct run *run); /* it ended: the next of its lane may go on */
 void dispatch_soon(struct engine *engine);
-void dispatch_turn(void *engine);     /* timer callback */
+void dispatch_turn(void *engine); /* timer callback */
 
 /* ---- ask.c, effect.c */
-int ask_admit(struct entry *entry);    /* 0, HEED_WAIT, or a failure recorded in the entry */
+int ask_admit(struct entry *entry); /* 0, HEED_WAIT, or a failure recorded in the entry */
 void ask_perform(struct entry *entry);
 void ask_cancel(struct entry *entry);
 void effect_perform(struct entry *entry);
@@ -193,17 +191,18 @@ void effect_recover(struct entry *entry);
 
 /* ---- retry.c */
 bool retry_class(int code);
-int64_t retry_delay(const struct retry_policy *policy, int attempt, int64_t retry_after_ms,
-		    uint64_t seed);
-/* Decide about a failed attempt: HEED_WAIT (run->due_us is set), 0 (try again now), or the
- * failure's code: it is final. */
+int64_t retry_delay(const struct retry_policy *policy, int attempt,
+                    int64_t retry_after_ms, uint64_t seed);
+/* Decide about a failed attempt: HEED_WAIT (run->due_us is set), 0 (try again now), or
+ * the failure's code: it is final. */
 int retry_decide(struct run *run, struct entry *failed, const struct retry_policy *policy,
-		 int tries);
+                 int tries);
 
 /* ---- inbox.c */
-/* Make the runs that `event` starts and put it with them into `tx`; they are added to `runs`. */
+/* Make the runs that `event` starts and put it with them into `tx`; they are added to
+ * `runs`. */
 int inbox_route(struct engine *engine, struct store_tx *tx, struct event_ref *event,
-		struct run_list *runs);
+                struct run_list *runs);
 void inbox_pressure(struct engine *engine);
 
 #endif

@@ -5,8 +5,8 @@
  *	intended ............ wait (in flight)
  *	failed, may pass .... wait for the delay, then again with the same request and key
  *	failed, final ....... the run fails
- *	unknown ............. keyed: again, with the same key; unkeyed: ask the probe, or hold
- *	done ................ its result
+ *	unknown ............. keyed: again, with the same key; unkeyed: ask the probe, or
+ *hold done ................ its result
  *
  * After a restart an intended entry was cut off: it becomes unknown (effect_recover).
  */
@@ -64,7 +64,8 @@ emit_event(struct run *run, struct entry *entry)
 	if (parts.id.len == 0)
 		parts.id = journal_effect_key(run, entry->step);
 	if (parts.source.len == 0)
-		parts.source = arena_printf(&run->arena, "heed/%.*s", STR_ARG(engine->options.name));
+		parts.source = arena_printf(&run->arena, "heed/%.*s",
+		                            STR_ARG(engine->options.name));
 	r = event_from_parts(&run->arena, &parts, now, &event, &error);
 	if (r < 0) {
 		error_prefix(&error, "step %.*s", STR_ARG(entry->step));
@@ -73,9 +74,8 @@ emit_event(struct run *run, struct entry *entry)
 	event.depth = run->event->event.depth + 1;
 	event.parent_run = run->id;
 	ref = event_ref_new(&event);
-	if (ref == NULL ||
-	    mem_grow((void **)&run->emitted.items, &run->emitted.cap, run->emitted.n + 1,
-		     sizeof(ref)) < 0) {
+	if (ref == NULL || mem_grow((void **)&run->emitted.items, &run->emitted.cap,
+	                            run->emitted.n + 1, sizeof(ref)) < 0) {
 		event_unref(ref);
 		return HEED_E_NOMEM;
 	}
@@ -88,7 +88,7 @@ emit_event(struct run *run, struct entry *entry)
 /* A further attempt: with the request of the one before, or a new one. */
 static int
 attempt(struct run *run, const struct act *act, struct heed_json input,
-	const struct entry *before, int n)
+        const struct entry *before, int n)
 {
 	struct heed_error error;
 	struct heed_json request;
@@ -98,20 +98,24 @@ attempt(struct run *run, const struct act *act, struct heed_json input,
 	if (before != NULL)
 		r = json_parse(&run->arena, before->request, &request, &error);
 	else
-		r = act->action->kind->prepare(act->action, input, &run->arena, &request, &error);
+		r = act->action->kind->prepare(act->action, input, &run->arena, &request,
+		                               &error);
 	if (r < 0) {
-		error_prefix(&error, "step %.*s (%s)", STR_ARG(act->step), act->action->kind->name);
+		error_prefix(&error, "step %.*s (%s)", STR_ARG(act->step),
+		             act->action->kind->name);
 		return flow_fail(run, r, "prepare", &error);
 	}
-	entry = journal_add(run, effect_of(act) == EFFECT_INSTANT ? ENTRY_EMIT : ENTRY_ACT,
-			    act->step);
+	entry = journal_add(run,
+	                    effect_of(act) == EFFECT_INSTANT ? ENTRY_EMIT : ENTRY_ACT,
+	                    act->step);
 	if (entry == NULL)
 		return HEED_E_NOMEM;
 	entry->attempt = n;
 	entry->act = act;
 	entry->action = act->action;
 	entry->value = request;
-	entry->request = before != NULL ? before->request : json_text_of(&run->arena, request);
+	entry->request =
+		before != NULL ? before->request : json_text_of(&run->arena, request);
 	if (entry->request.data == NULL)
 		return HEED_E_NOMEM;
 	if (effect_of(act) == EFFECT_INSTANT)
@@ -149,14 +153,15 @@ hold(struct run *run, const struct act *act)
 	struct heed_error error;
 
 	(void)error_set(&error, HEED_E_UNKNOWN,
-			"it is not known whether step %.*s (%s) happened: it was cut off",
-			STR_ARG(act->step), act->action->kind->name);
+	                "it is not known whether step %.*s (%s) happened: it was cut off",
+	                STR_ARG(act->step), act->action->kind->name);
 	return flow_fail(run, HEED_E_UNKNOWN, "unknown", &error);
 }
 
 /* What the probe found out: 1 it happened, 0 it did not, or an error. */
 static int
-probed(struct run *run, const struct act *act, struct heed_json input, const struct entry *entry)
+probed(struct run *run, const struct act *act, struct heed_json input,
+       const struct entry *entry)
 {
 	struct heed_error error;
 	struct json_build build;
@@ -186,11 +191,13 @@ fold_entries(struct run *run, const struct act *act, struct fold *fold)
 {
 	struct entry *entry;
 
-	TAILQ_FOREACH (entry, &run->entries, link) {
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
 		if (entry->kind == ENTRY_MARK) {
 			fold->failures = 0;
-			fold->said_done = str_is(entry->detail, "done") && fold->last != NULL &&
-					  fold->last->state == ENTRY_UNKNOWN;
+			fold->said_done = str_is(entry->detail, "done") &&
+			                  fold->last != NULL &&
+			                  fold->last->state == ENTRY_UNKNOWN;
 			if (fold->last != NULL && fold->last->state != ENTRY_DONE &&
 			    !fold->said_done)
 				fold->last = NULL;
@@ -210,14 +217,16 @@ fold_entries(struct run *run, const struct act *act, struct fold *fold)
 /* The last word was "unknown", or a probe's. */
 static int
 resolve_unknown(struct run *run, const struct act *act, struct heed_json input,
-		const struct fold *fold)
+                const struct fold *fold)
 {
 	if (fold->last->kind == ENTRY_PROBE) {
-		int r = fold->last->state == ENTRY_DONE ? probed(run, act, input, fold->last)
-							: hold(run, act);
+		int r = fold->last->state == ENTRY_DONE
+		                ? probed(run, act, input, fold->last)
+		                : hold(run, act);
 
 		return r == 0 ? attempt(run, act, input, fold->known, fold->attempts + 1)
-			      : r == 1 ? 0 : r;
+		       : r == 1 ? 0
+		                : r;
 	}
 	if (effect_of(act) == EFFECT_KEYED)
 		return attempt(run, act, input, fold->known, fold->attempts + 1);
@@ -226,7 +235,7 @@ resolve_unknown(struct run *run, const struct act *act, struct heed_json input,
 
 int
 flow_act(struct run *run, const struct act *act, struct heed_json input,
-	 struct heed_json *ret_result)
+         struct heed_json *ret_result)
 {
 	struct fold fold = {0};
 	bool wanted;
@@ -236,7 +245,8 @@ flow_act(struct run *run, const struct act *act, struct heed_json input,
 	*ret_result = json_null();
 	if (fold.last == NULL) {
 		HEED_TRY(applies(run, act, input, &wanted));
-		return wanted ? attempt(run, act, input, fold.known, fold.attempts + 1) : 0;
+		return wanted ? attempt(run, act, input, fold.known, fold.attempts + 1)
+		              : 0;
 	}
 	if (fold.said_done)
 		return 0;
@@ -255,13 +265,14 @@ flow_act(struct run *run, const struct act *act, struct heed_json input,
 		struct heed_error error;
 
 		(void)error_set(&error, r, "step %.*s (%s): %.*s", STR_ARG(act->step),
-				act->action->kind->name, STR_ARG(fold.last->detail));
+		                act->action->kind->name, STR_ARG(fold.last->detail));
 		return flow_fail(run, r, "effect", &error);
 	}
 	return r;
 }
 
-/* ---- performing -------------------------------------------------------------------------- */
+/* ---- performing
+ * -------------------------------------------------------------------------- */
 
 static void
 free_call(struct entry *entry)
@@ -284,23 +295,26 @@ ended(void *arg, struct action_call *call, int code, struct heed_json result,
 
 	entry->code = code;
 	entry->retry_after_ms = retry_after_ms;
-	entry->state = code == 0 ? ENTRY_DONE : code == HEED_E_UNKNOWN ? ENTRY_UNKNOWN : ENTRY_FAILED;
+	entry->state = code == 0                ? ENTRY_DONE
+	               : code == HEED_E_UNKNOWN ? ENTRY_UNKNOWN
+	                                        : ENTRY_FAILED;
 	if (code == 0) {
 		entry->value = json_null();
 		(void)json_copy(&run->arena, result, &entry->value);
 		entry->reply = json_text_of(&run->arena, entry->value);
 	} else {
 		entry->class = str_of(retry_class(code) ? "transient" : "permanent");
-		entry->detail = arena_str(&run->arena, str_of(error != NULL ? error->text
-									    : heed_code_text(code)));
+		entry->detail = arena_str(
+			&run->arena,
+			str_of(error != NULL ? error->text : heed_code_text(code)));
 	}
 	free_call(entry);
 	run_fact(run, entry);
 }
 
 void
-action_done(struct action_call *call, int code, struct heed_json result, int64_t retry_after_ms,
-	    const struct heed_error *error)
+action_done(struct action_call *call, int code, struct heed_json result,
+            int64_t retry_after_ms, const struct heed_error *error)
 {
 	call->done(call->arg, call, code, result, retry_after_ms, error);
 }
@@ -364,8 +378,9 @@ effect_cancel(struct entry *entry)
 void
 effect_recover(struct entry *entry)
 {
-	entry->state = entry->kind == ENTRY_ASK || entry->kind == ENTRY_PROBE ? ENTRY_FAILED
-									      : ENTRY_UNKNOWN;
+	entry->state = entry->kind == ENTRY_ASK || entry->kind == ENTRY_PROBE
+	                       ? ENTRY_FAILED
+	                       : ENTRY_UNKNOWN;
 	entry->class = HEED_STR("cut_off");
 	entry->detail = HEED_STR("the process ended before the reply was on disk");
 	entry->code = HEED_E_TRANSIENT;

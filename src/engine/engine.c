@@ -12,20 +12,35 @@
 #include "engine/core.h"
 
 const struct option engine_limit_options[] = {
-	{.name = "queue_depth", .kind = OPTION_INT,
-	 .offset = offsetof(struct engine_limits, queue_depth), .fallback = "50000", .min = 1,
-	 .max = 10000000,
-	 .help = "unfinished runs; near it sources are paused and HTTP senders get 429"},
-	{.name = "causation_depth", .kind = OPTION_INT,
-	 .offset = offsetof(struct engine_limits, causation_depth), .fallback = "16", .min = 1,
-	 .max = 1000, .help = "how deep events may cause events before a run is stopped as a loop"},
-	{.name = "in_flight", .kind = OPTION_INT,
-	 .offset = offsetof(struct engine_limits, in_flight), .fallback = "10000", .min = 1,
-	 .max = 100000, .help = "runs active at once over all reactions"},
-	{.name = "drain", .kind = OPTION_DURATION,
-	 .offset = offsetof(struct engine_limits, drain_ms), .fallback = "30s", .min = 1,
-	 .max = 3600000,
-	 .help = "how long calls under way may take after SIGTERM before they are cut off"},
+	{.name = "queue_depth",
+         .kind = OPTION_INT,
+         .offset = offsetof(struct engine_limits, queue_depth),
+         .fallback = "50000",
+         .min = 1,
+         .max = 10000000,
+         .help = "unfinished runs; near it sources are paused and HTTP senders get 429"},
+	{.name = "causation_depth",
+         .kind = OPTION_INT,
+         .offset = offsetof(struct engine_limits, causation_depth),
+         .fallback = "16",
+         .min = 1,
+         .max = 1000,
+         .help = "how deep events may cause events before a run is stopped as a loop"},
+	{.name = "in_flight",
+         .kind = OPTION_INT,
+         .offset = offsetof(struct engine_limits, in_flight),
+         .fallback = "10000",
+         .min = 1,
+         .max = 100000,
+         .help = "runs active at once over all reactions"},
+	{.name = "drain",
+         .kind = OPTION_DURATION,
+         .offset = offsetof(struct engine_limits, drain_ms),
+         .fallback = "30s",
+         .min = 1,
+         .max = 3600000,
+         .help = "how long calls under way may take after SIGTERM before they are cut "
+                 "off"},
 	OPTION_ROWS_END,
 };
 
@@ -96,8 +111,8 @@ engine_add(struct engine *engine, struct definition *definition)
 int
 engine_attach(struct engine *engine, struct source *source)
 {
-	HEED_TRY(mem_grow((void **)&engine->sources, &engine->cap_sources, engine->n_sources + 1,
-			  sizeof(source)));
+	HEED_TRY(mem_grow((void **)&engine->sources, &engine->cap_sources,
+	                  engine->n_sources + 1, sizeof(source)));
 	engine->sources[engine->n_sources++] = source;
 	source->engine = engine;
 	source->loop = engine->loop;
@@ -114,7 +129,8 @@ source_ended(struct source *source)
 		engine->options.ended(engine->options.arg);
 }
 
-/* ---- recovery --------------------------------------------------------------------------- */
+/* ---- recovery
+ * --------------------------------------------------------------------------- */
 
 struct recovery {
 	struct engine *engine;
@@ -147,11 +163,11 @@ find_definition(struct recovery *recovery, const struct store_run *row)
 			return recovery->revived[i];
 	arena_init(&scratch, 0);
 	if (store_read_definition(engine->options.store, row->definition, &scratch, &text,
-				  recovery->error) == 0 &&
+	                          recovery->error) == 0 &&
 	    mem_grow((void **)&recovery->revived, &recovery->cap_revived,
-		     recovery->n_revived + 1, sizeof(definition)) == 0 &&
-	    engine->options.revive(engine->options.arg, "reaction", row->name, text, &definition,
-				   recovery->error) == 0) {
+	             recovery->n_revived + 1, sizeof(definition)) == 0 &&
+	    engine->options.revive(engine->options.arg, "reaction", row->name, text,
+	                           &definition, recovery->error) == 0) {
 		definition->stored = true;
 		definition->hash = arena_str(&engine->memory, row->definition);
 		recovery->revived[recovery->n_revived++] = definition;
@@ -198,9 +214,11 @@ load_entry(void *arg, const struct store_entry *row)
 	entry->at_us = row->at_us;
 	entry->ended_us = row->ended_us;
 	entry->model = arena_str(arena, row->model);
-	entry->usage = (struct model_usage){.input = row->input, .cached_input = row->cached_input,
-					    .cache_write = row->cache_write,
-					    .output = row->output, .reasoning = row->reasoning};
+	entry->usage = (struct model_usage){.input = row->input,
+	                                    .cached_input = row->cached_input,
+	                                    .cache_write = row->cache_write,
+	                                    .output = row->output,
+	                                    .reasoning = row->reasoning};
 	entry->cost_nano = row->cost_nano;
 	entry->class = arena_str(arena, row->class);
 	entry->request = arena_str(arena, row->request);
@@ -209,11 +227,12 @@ load_entry(void *arg, const struct store_entry *row)
 	entry->stored = true;
 	entry->dirty = false;
 	entry->due_us = run->due_us;
-	if (entry->state == ENTRY_DONE && entry->kind != ENTRY_ASK && entry->reply.len > 0)
+	if (entry->state == ENTRY_DONE && entry->kind != ENTRY_ASK &&
+	    entry->reply.len > 0)
 		(void)json_parse(arena, entry->reply, &entry->value, NULL);
 	if (entry->state == ENTRY_FAILED)
 		entry->code = str_is(entry->class, "permanent") ? HEED_E_PERMANENT
-								: HEED_E_TRANSIENT;
+		                                                : HEED_E_TRANSIENT;
 	if (entry->state == ENTRY_INTENDED) {
 		recovery->unknown = true;
 		effect_recover(entry);
@@ -223,7 +242,8 @@ load_entry(void *arg, const struct store_entry *row)
 
 /* Bring a stored run back into memory; it is RUN_NEW. */
 static int
-load_run(struct recovery *recovery, const struct store_run *row, const struct store_event *event)
+load_run(struct recovery *recovery, const struct store_run *row,
+         const struct store_event *event)
 {
 	struct engine *engine = recovery->engine;
 	struct definition *definition = find_definition(recovery, row);
@@ -244,7 +264,7 @@ load_run(struct recovery *recovery, const struct store_run *row, const struct st
 	run->dirty = false;
 	recovery->run = run;
 	return store_read_journal(engine->options.store, run->id, load_entry, recovery,
-				  recovery->error);
+	                          recovery->error);
 }
 
 static int
@@ -255,8 +275,8 @@ recover_run(void *arg, const struct store_run *row, const struct store_event *ev
 
 	if (r == HEED_E_NOTFOUND) {
 		log_event(LOG_ERROR, "run left as it is", LOG_N("run", row->id),
-			  LOG_S("reaction", row->name),
-			  LOG_S("error", str_of(recovery->error->text)));
+		          LOG_S("reaction", row->name),
+		          LOG_S("error", str_of(recovery->error->text)));
 		return 0;
 	}
 	if (r < 0)
@@ -270,7 +290,8 @@ engine_start(struct engine *engine, struct heed_error *error)
 {
 	struct recovery recovery = {.engine = engine, .error = error};
 	struct store_filter filter = {.states = "ready,active,waiting"};
-	int r = store_read_runs(engine->options.store, &filter, recover_run, &recovery, error);
+	int r = store_read_runs(engine->options.store, &filter, recover_run, &recovery,
+	                        error);
 
 	mem_free(recovery.revived);
 	if (r < 0)
@@ -280,7 +301,8 @@ engine_start(struct engine *engine, struct heed_error *error)
 	return 0;
 }
 
-/* ---- redrive ---------------------------------------------------------------------------- */
+/* ---- redrive
+ * ---------------------------------------------------------------------------- */
 
 static int
 redrive_row(void *arg, const struct store_run *row, const struct store_event *event)
@@ -290,14 +312,15 @@ redrive_row(void *arg, const struct store_run *row, const struct store_event *ev
 
 	if (row->state != RUN_DEAD && row->state != RUN_HELD)
 		return error_set(recovery->error, HEED_E_CONFLICT,
-				 "run %lld is %s: only dead and held runs are redriven",
-				 (long long)row->id, store_run_state_name(row->state));
+		                 "run %lld is %s: only dead and held runs are redriven",
+		                 (long long)row->id, store_run_state_name(row->state));
 	r = load_run(recovery, row, event);
 	return r < 0 ? r : 1;
 }
 
 int
-engine_redrive(struct engine *engine, int64_t run_id, const char *how, struct heed_error *error)
+engine_redrive(struct engine *engine, int64_t run_id, const char *how,
+               struct heed_error *error)
 {
 	struct recovery recovery = {.engine = engine, .error = error};
 	struct store_filter filter = {.run_id = run_id};
@@ -306,19 +329,22 @@ engine_redrive(struct engine *engine, int64_t run_id, const char *how, struct he
 	struct run *run;
 	int r;
 
-	TAILQ_FOREACH (run, &engine->all, all)
-		if (run->id == run_id)
-			return error_set(error, HEED_E_CONFLICT, "run %lld is under way",
-					 (long long)run_id);
-	r = store_read_runs(engine->options.store, &filter, redrive_row, &recovery, error);
+	TAILQ_FOREACH(run, &engine->all, all)
+	if (run->id == run_id)
+		return error_set(error, HEED_E_CONFLICT, "run %lld is under way",
+		                 (long long)run_id);
+	r = store_read_runs(engine->options.store, &filter, redrive_row, &recovery,
+	                    error);
 	mem_free(recovery.revived);
 	if (r < 0)
 		return r;
 	run = recovery.run;
 	if (run == NULL)
-		return error_set(error, HEED_E_NOTFOUND, "there is no run %lld", (long long)run_id);
+		return error_set(error, HEED_E_NOTFOUND, "there is no run %lld",
+		                 (long long)run_id);
 	queue = queue_find(engine, run->definition->name, 0);
-	if (queue != NULL && queue->current != NULL && queue->current != run->definition) {
+	if (queue != NULL && queue->current != NULL &&
+	    queue->current != run->definition) {
 		queue->current->refs++;
 		definition_unref(run->definition);
 		run->definition = queue->current;
@@ -336,7 +362,8 @@ engine_redrive(struct engine *engine, int64_t run_id, const char *how, struct he
 	return 0;
 }
 
-/* ---- drain ------------------------------------------------------------------------------ */
+/* ---- drain
+ * ------------------------------------------------------------------------------ */
 
 bool
 engine_idle(const struct engine *engine)
@@ -357,8 +384,8 @@ engine_waiting(const struct engine *engine)
 	const struct run *run;
 	size_t n = 0;
 
-	TAILQ_FOREACH (run, &engine->waiting, link)
-		n++;
+	TAILQ_FOREACH(run, &engine->waiting, link)
+	n++;
 	return n;
 }
 
@@ -383,13 +410,15 @@ engine_drain(struct engine *engine, loop_fn *done, void *arg)
 	engine->draining = true;
 	engine->drained = done;
 	engine->drained_arg = arg;
-	engine->drain_until_ms = loop_steady_ms(engine->loop) + engine->options.limits.drain_ms;
+	engine->drain_until_ms =
+		loop_steady_ms(engine->loop) + engine->options.limits.drain_ms;
 	inbox_pressure(engine);
 	loop_timer_init(&engine->drain_timer, drain_look, engine);
 	loop_timer_set(engine->loop, &engine->drain_timer, 0);
 }
 
-/* ---- looking ---------------------------------------------------------------------------- */
+/* ---- looking
+ * ---------------------------------------------------------------------------- */
 
 const struct definition *
 flow_definition(const struct run *run)
@@ -424,8 +453,10 @@ run_view(const struct run *run, struct run_view *ret_view)
 		.text = run->text,
 		.elapsed_ms = loop_steady_ms(run->engine->loop) - run->started_ms,
 	};
-	TAILQ_FOREACH (entry, &run->entries, link) {
-		ret_view->effects += entry->kind == ENTRY_ACT || entry->kind == ENTRY_EMIT;
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		ret_view->effects +=
+			entry->kind == ENTRY_ACT || entry->kind == ENTRY_EMIT;
 		if (entry->kind != ENTRY_ASK)
 			continue;
 		ret_view->calls++;

@@ -1,14 +1,16 @@
 /*
- * engine.h - the engine as its owner sees it: open a store, add what reacts and what brings
- * events, run, drain.
+ * engine.h - the engine as its owner sees it: open a store, add what reacts and what
+ *brings events, run, drain.
  *
  *	source_deliver --> inbox.c == commit: event, dedup, cursor, runs ==> acknowledge
  *	                      |
- *	dispatch.c: order per key, concurrency --> step.c: flow(event, journal) --> entries
+ *	dispatch.c: order per key, concurrency --> step.c: flow(event, journal) -->
+ *entries
  *	                      |
  *	      == commit: entries, emitted events, their runs ==> ask.c, effect.c perform
  *	                      |
- *	      reply, result, timer --> entry == commit ==> flow again ... done | dead letter
+ *	      reply, result, timer --> entry == commit ==> flow again ... done | dead
+ *letter
  *
  * All on the loop's thread.
  */
@@ -24,10 +26,10 @@
 struct engine;
 
 struct engine_limits {
-	int64_t queue_depth;    /* unfinished runs; above it sources are paused */
+	int64_t queue_depth;     /* unfinished runs; above it sources are paused */
 	int64_t causation_depth; /* events caused by events caused by ... */
-	int64_t in_flight;      /* runs active at once over all reactions */
-	int64_t drain_ms;       /* SIGTERM: how long calls under way may take */
+	int64_t in_flight;       /* runs active at once over all reactions */
+	int64_t drain_ms;        /* SIGTERM: how long calls under way may take */
 };
 extern const struct option engine_limit_options[];
 
@@ -38,14 +40,18 @@ struct engine_options {
 	struct http_client *http;
 	const struct connection *connections;
 	size_t n_connections;
-	struct heed_str name; /* of the application: source of emitted events "heed/NAME" */
+	struct heed_str
+		name; /* of the application: source of emitted events "heed/NAME" */
 	struct engine_limits limits;
 	/* Look a model up by name; NULL when there is none. */
 	const struct model *(*model)(void *arg, struct heed_str name);
-	/* Make a definition from its stored text, for runs of an earlier configuration. */
-	int (*revive)(void *arg, const char *kind, struct heed_str name, struct heed_str text,
-		      struct definition **ret_definition, struct heed_error *error);
-	/* A run ended or an event was taken: for `dev`, `demo` and metrics. May be NULL. */
+	/* Make a definition from its stored text, for runs of an earlier configuration.
+	 */
+	int (*revive)(void *arg, const char *kind, struct heed_str name,
+	              struct heed_str text, struct definition **ret_definition,
+	              struct heed_error *error);
+	/* A run ended or an event was taken: for `dev`, `demo` and metrics. May be NULL.
+	 */
 	void (*watch)(void *arg, const struct run *run);
 	/* All sources came to their end. May be NULL. */
 	void (*ended)(void *arg);
@@ -61,8 +67,8 @@ int engine_add(struct engine *engine, struct definition *definition);
 int engine_attach(struct engine *engine, struct source *source);
 /* Load unfinished runs and go on with them, then let sources deliver. */
 int engine_start(struct engine *engine, struct heed_error *error);
-/* Take no more events, start no more runs; `done(arg)` when nothing is under way or the bound
- * is over. What is unfinished goes on at the next start. */
+/* Take no more events, start no more runs; `done(arg)` when nothing is under way or the
+ * bound is over. What is unfinished goes on at the next start. */
 void engine_drain(struct engine *engine, loop_fn *done, void *arg);
 /* Nothing is ready, active or waiting for a commit (timers may be armed). */
 bool engine_idle(const struct engine *engine);
@@ -71,12 +77,14 @@ size_t engine_waiting(const struct engine *engine);
 
 /* Hand in an event that no source brought (send, admin). As source_deliver. */
 int engine_send(struct engine *engine, const struct event *events, size_t n,
-		source_done_fn *done, void *arg, int64_t *ret_retry_after_ms);
+                source_done_fn *done, void *arg, int64_t *ret_retry_after_ms);
 /* A dead or held run goes on: `how` is "retry", "done" (the unknown effect happened) or
  * "repeat" (it did not). HEED_E_NOTFOUND, HEED_E_CONFLICT. */
-int engine_redrive(struct engine *engine, int64_t run_id, const char *how, struct heed_error *error);
+int engine_redrive(struct engine *engine, int64_t run_id, const char *how,
+                   struct heed_error *error);
 
-/* ---- what a watcher may read of a run ---------------------------------------------------- */
+/* ---- what a watcher may read of a run
+ * ---------------------------------------------------- */
 
 struct run_view {
 	int64_t id;

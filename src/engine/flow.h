@@ -1,10 +1,11 @@
 /*
  * flow.h - what a pattern is made of: flows, their definitions, and the calls they make.
  *
- * A flow is a C function that reads straight down and has no effects of its own. It is called
- * again from its top whenever something that it waited for has arrived: a call whose result
- * the run's journal holds returns that result; the first one that it does not hold becomes a
- * command for the engine, and returns HEED_WAIT, which the flow returns too.
+ * A flow is a C function that reads straight down and has no effects of its own. It is
+ *called again from its top whenever something that it waited for has arrived: a call
+ *whose result the run's journal holds returns that result; the first one that it does not
+ *hold becomes a command for the engine, and returns HEED_WAIT, which the flow returns
+ *too.
  *
  *	static int
  *	enrich(struct run *run)
@@ -38,8 +39,8 @@ struct retry_policy {
 };
 extern const struct option retry_options[];
 
-/* A question as configured. Bound by ask_options; `model` is resolved by name at each use, so
- * that a definition holds no pointers into another configuration. */
+/* A question as configured. Bound by ask_options; `model` is resolved by name at each
+ * use, so that a definition holds no pointers into another configuration. */
 struct ask {
 	struct heed_str model;
 	struct heed_str name; /* of the answer, for the provider */
@@ -58,7 +59,7 @@ struct act {
 	struct heed_str step; /* name of the step */
 	struct expr *condition;
 	struct action *action;
-	struct action *probe;   /* did it happen? NULL: a person must say */
+	struct action *probe;    /* did it happen? NULL: a person must say */
 	struct expr *probe_done; /* truth over the probe's {result, event ...} */
 	struct retry_policy retry;
 	int64_t timeout_ms;
@@ -69,12 +70,12 @@ struct flow_kind {
 	int (*step)(struct run *run);
 	/* Does this definition want the event? Pure. */
 	int (*wants)(const struct definition *definition, const struct event *event,
-		     struct arena *scratch, bool *ret_wanted, struct heed_error *error);
+	             struct arena *scratch, bool *ret_wanted, struct heed_error *error);
 	void (*free)(struct definition *definition);
 };
 
-/* One reaction (entity, saga ...) as it was configured at one time. Runs keep the one that
- * they started with: counted references, text kept in the store under its hash. */
+/* One reaction (entity, saga ...) as it was configured at one time. Runs keep the one
+ * that they started with: counted references, text kept in the store under its hash. */
 struct definition {
 	const struct flow_kind *kind;
 	struct heed_str name;
@@ -87,7 +88,8 @@ struct definition {
 	bool stored; /* is its text in the store? */
 };
 
-/* ---- what a flow may call --------------------------------------------------------------- */
+/* ---- what a flow may call
+ * --------------------------------------------------------------- */
 
 const struct definition *flow_definition(const struct run *run);
 const struct event *flow_event(const struct run *run);
@@ -97,11 +99,12 @@ struct arena *flow_arena(struct run *run);
 /* Ask a model; the answer fits the schema. Failures: HEED_E_REFUSED, HEED_E_INVALID (also
  * after the repair), HEED_E_PERMANENT ..., each with the run's verdict filled in. */
 int flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
-	     struct heed_json input, struct heed_json *ret_answer);
+             struct heed_json input, struct heed_json *ret_answer);
 /* Carry out an effect; *ret_result is what the action gave. */
 int flow_act(struct run *run, const struct act *act, struct heed_json input,
-	     struct heed_json *ret_result);
+             struct heed_json *ret_result);
 /* Fail the run: it becomes a dead letter with this class and text. Returns `code`. */
-int flow_fail(struct run *run, int code, const char *class, const struct heed_error *error);
+int
+flow_fail(struct run *run, int code, const char *class, const struct heed_error *error);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * inbox.c - where events come in: deliveries, routing, back-pressure.
  *
- * A delivery becomes one transaction: its events, the runs that they start, and the source's
- * position. Upstream is told only after the commit; an event that turns out to be known takes
- * its runs away again.
+ * A delivery becomes one transaction: its events, the runs that they start, and the
+ * source's position. Upstream is told only after the commit; an event that turns out to
+ * be known takes its runs away again.
  */
 #include <string.h>
 
@@ -47,7 +47,7 @@ set_key(struct run *run, struct heed_error *error)
 	if (r < 0)
 		return r;
 	run->key = key.kind == HEED_STRING ? arena_str(&run->arena, json_text(key))
-					   : json_text_of(&run->arena, key);
+	                                   : json_text_of(&run->arena, key);
 	return run->key.data == NULL ? HEED_E_NOMEM : 0;
 }
 
@@ -61,7 +61,7 @@ stillborn(struct run *run, const char *class, const char *text)
 
 static int
 start_run(struct engine *engine, struct definition *definition, struct event_ref *event,
-	  const struct heed_error *wrong, struct run_list *runs)
+          const struct heed_error *wrong, struct run_list *runs)
 {
 	struct run *run = run_new(engine, definition, event);
 	struct heed_error error;
@@ -77,10 +77,11 @@ start_run(struct engine *engine, struct definition *definition, struct event_ref
 	}
 	if (event->event.depth > engine->options.limits.causation_depth) {
 		(void)error_set(&error, HEED_E_LIMIT,
-				"events caused by events, %d deep: is a reaction triggering itself? "
-				"(limits.causation_depth is %lld)",
-				event->event.depth,
-				(long long)engine->options.limits.causation_depth);
+		                "events caused by events, %d deep: is a reaction "
+		                "triggering itself? "
+		                "(limits.causation_depth is %lld)",
+		                event->event.depth,
+		                (long long)engine->options.limits.causation_depth);
 		stillborn(run, "loop", error.text);
 		return 0;
 	}
@@ -115,7 +116,8 @@ put_event(struct engine *engine, struct store_tx *tx, struct event_ref *ref)
 	return store_put_event(tx, &row);
 }
 
-/* Every reaction that wants the event gets a run; an error in its condition is one, too. */
+/* Every reaction that wants the event gets a run; an error in its condition is one, too.
+ */
 static int
 make_runs(struct engine *engine, struct event_ref *event, struct run_list *runs)
 {
@@ -132,8 +134,8 @@ make_runs(struct engine *engine, struct event_ref *event, struct run_list *runs)
 
 		if (definition == NULL)
 			continue;
-		asked = definition->kind->wants(definition, &event->event, &scratch, &wanted,
-						&error);
+		asked = definition->kind->wants(definition, &event->event, &scratch,
+		                                &wanted, &error);
 		if (asked < 0)
 			r = start_run(engine, definition, event, &error, runs);
 		else if (wanted)
@@ -145,7 +147,7 @@ make_runs(struct engine *engine, struct event_ref *event, struct run_list *runs)
 
 int
 inbox_route(struct engine *engine, struct store_tx *tx, struct event_ref *event,
-	    struct run_list *runs)
+            struct run_list *runs)
 {
 	struct run_list mine = TAILQ_HEAD_INITIALIZER(mine);
 	struct run *run;
@@ -153,7 +155,8 @@ inbox_route(struct engine *engine, struct store_tx *tx, struct event_ref *event,
 
 	HEED_TRY(put_event(engine, tx, event));
 	r = make_runs(engine, event, &mine);
-	TAILQ_FOREACH (run, &mine, link) {
+	TAILQ_FOREACH(run, &mine, link)
+	{
 		if (r == 0)
 			r = journal_write(run, tx);
 	}
@@ -161,7 +164,8 @@ inbox_route(struct engine *engine, struct store_tx *tx, struct event_ref *event,
 	return r;
 }
 
-/* ---- deliveries ------------------------------------------------------------------------- */
+/* ---- deliveries
+ * ------------------------------------------------------------------------- */
 
 static void
 free_intake(struct intake *intake)
@@ -176,7 +180,7 @@ free_intake(struct intake *intake)
 
 static bool
 is_duplicate(const struct intake *intake, const struct store_result *result,
-	     const struct run *run)
+             const struct run *run)
 {
 	size_t i;
 
@@ -202,8 +206,9 @@ intake_done(void *arg, const struct store_result *result)
 {
 	struct intake *intake = arg;
 	struct engine *engine = intake->engine;
-	struct delivery delivery = {.code = result->code, .text = result->text,
-				    .retry_after_ms = RETRY_AFTER_MS};
+	struct delivery delivery = {.code = result->code,
+	                            .text = result->text,
+	                            .retry_after_ms = RETRY_AFTER_MS};
 	struct run *run;
 	size_t i;
 
@@ -276,8 +281,9 @@ commit_intake(struct intake *intake, struct heed_str source, struct heed_str pos
 }
 
 static int
-deliver(struct engine *engine, struct heed_str source, const struct event *events, size_t n,
-	struct heed_str position, source_done_fn *done, void *arg, int64_t *ret_retry_after_ms)
+deliver(struct engine *engine, struct heed_str source, const struct event *events,
+        size_t n, struct heed_str position, source_done_fn *done, void *arg,
+        int64_t *ret_retry_after_ms)
 {
 	struct intake *intake;
 
@@ -297,19 +303,19 @@ deliver(struct engine *engine, struct heed_str source, const struct event *event
 
 int
 source_deliver(struct source *source, const struct event *events, size_t n,
-	       struct heed_str position, source_done_fn *done, void *arg,
-	       int64_t *ret_retry_after_ms)
+               struct heed_str position, source_done_fn *done, void *arg,
+               int64_t *ret_retry_after_ms)
 {
 	return deliver(source->engine, source->name, events, n, position, done, arg,
-		       ret_retry_after_ms);
+	               ret_retry_after_ms);
 }
 
 int
-engine_send(struct engine *engine, const struct event *events, size_t n, source_done_fn *done,
-	    void *arg, int64_t *ret_retry_after_ms)
+engine_send(struct engine *engine, const struct event *events, size_t n,
+            source_done_fn *done, void *arg, int64_t *ret_retry_after_ms)
 {
-	return deliver(engine, HEED_STR(""), events, n, (struct heed_str){NULL, 0}, done, arg,
-		       ret_retry_after_ms);
+	return deliver(engine, HEED_STR(""), events, n, (struct heed_str){NULL, 0}, done,
+	               arg, ret_retry_after_ms);
 }
 
 /* Pause the sources at 90 % of the bound, let them go on below 70 %. */
@@ -317,8 +323,9 @@ void
 inbox_pressure(struct engine *engine)
 {
 	int64_t depth = engine->options.limits.queue_depth;
-	bool pause = engine->draining ||
-		     engine->unfinished > (engine->paused ? depth * 7 / 10 : depth * 9 / 10);
+	bool pause =
+		engine->draining ||
+		engine->unfinished > (engine->paused ? depth * 7 / 10 : depth * 9 / 10);
 	size_t i;
 
 	if (pause == engine->paused)
@@ -339,5 +346,6 @@ void
 source_report(struct source *source, const struct heed_error *error)
 {
 	log_event(LOG_WARN, "source", LOG_S("source", source->name),
-		  LOG_S("error", str_of(error->text)), LOG_S("hint", str_of(error->hint)));
+	          LOG_S("error", str_of(error->text)),
+	          LOG_S("hint", str_of(error->hint)));
 }

@@ -27,9 +27,9 @@ journal_effect_key(struct run *run, struct heed_str step)
 {
 	char place[ID_UUID_SIZE];
 	const struct event *event = &run->event->event;
-	struct heed_str name =
-		arena_printf(&run->arena, "%.*s\n%.*s\n%.*s\n%.*s", STR_ARG(event->source),
-			     STR_ARG(event->id), STR_ARG(run->definition->name), STR_ARG(step));
+	struct heed_str name = arena_printf(
+		&run->arena, "%.*s\n%.*s\n%.*s\n%.*s", STR_ARG(event->source),
+		STR_ARG(event->id), STR_ARG(run->definition->name), STR_ARG(step));
 
 	return arena_str(&run->arena, id_uuid5(place, id_space, name));
 }
@@ -40,7 +40,8 @@ sum_up(const struct run *run, struct store_run *row)
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH (entry, &run->entries, link) {
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
 		if (entry->kind != ENTRY_ASK)
 			continue;
 		row->tokens_in += entry->usage.input;
@@ -73,8 +74,8 @@ write_run(struct run *run, struct store_tx *tx)
 
 	sum_up(run, &row);
 	if (!definition->stored) {
-		HEED_TRY(store_put_definition(tx, definition->hash, row.flow, definition->name,
-					      definition->text));
+		HEED_TRY(store_put_definition(tx, definition->hash, row.flow,
+		                              definition->name, definition->text));
 	}
 	return store_put_run(tx, &row);
 }
@@ -82,9 +83,10 @@ write_run(struct run *run, struct store_tx *tx)
 static int
 write_entry(const struct entry *entry, struct store_tx *tx)
 {
-	bool transactional = entry->kind == ENTRY_ACT && entry->action != NULL &&
-			     entry->state == ENTRY_INTENDED &&
-			     entry->action->kind->effect(entry->action) == EFFECT_TRANSACTIONAL;
+	bool transactional =
+		entry->kind == ENTRY_ACT && entry->action != NULL &&
+		entry->state == ENTRY_INTENDED &&
+		entry->action->kind->effect(entry->action) == EFFECT_TRANSACTIONAL;
 	struct store_entry row = {
 		.run_id = entry->run->id,
 		.n = entry->n,
@@ -113,7 +115,7 @@ write_entry(const struct entry *entry, struct store_tx *tx)
 		return 0;
 	values = json_get(entry->value, "values");
 	return store_put_sql(tx, json_get_text(entry->value, "statement"),
-			     values != NULL ? *values : json_null());
+	                     values != NULL ? *values : json_null());
 }
 
 int
@@ -122,7 +124,8 @@ journal_write(struct run *run, struct store_tx *tx)
 	struct entry *entry;
 
 	HEED_TRY(write_run(run, tx));
-	TAILQ_FOREACH (entry, &run->entries, link) {
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
 		if (!entry->dirty)
 			continue;
 		HEED_TRY(write_entry(entry, tx));
@@ -139,6 +142,7 @@ journal_unwrite(struct run *run)
 	struct entry *entry;
 
 	run->dirty = true;
-	TAILQ_FOREACH (entry, &run->entries, link)
-		entry->dirty = !(entry->kind == ENTRY_ASK && entry->todo && entry->ticket == NULL);
+	TAILQ_FOREACH(entry, &run->entries, link)
+	entry->dirty =
+		!(entry->kind == ENTRY_ASK && entry->todo && entry->ticket == NULL);
 }

@@ -1,9 +1,11 @@
 /*
- * run.c - the life of a run: states, passes of its flow, commits. See the diagram in core.h.
+ * run.c - the life of a run: states, passes of its flow, commits. See the diagram in
+ * core.h.
  *
- * A pass calls the flow once. What it adds to the journal, the events that it emits and its
- * verdict are committed in one transaction; then the commands are performed. A paid reply is
- * committed before the flow sees it; other facts are committed with the pass that follows.
+ * A pass calls the flow once. What it adds to the journal, the events that it emits and
+ * its verdict are committed in one transaction; then the commands are performed. A paid
+ * reply is committed before the flow sees it; other facts are committed with the pass
+ * that follows.
  */
 #include <string.h>
 
@@ -86,7 +88,8 @@ run_new(struct engine *engine, struct definition *definition, struct event_ref *
 void
 definition_unref(struct definition *definition)
 {
-	if (definition != NULL && --definition->refs == 0 && definition->kind->free != NULL)
+	if (definition != NULL && --definition->refs == 0 &&
+	    definition->kind->free != NULL)
 		definition->kind->free(definition);
 }
 
@@ -97,7 +100,8 @@ run_free(struct run *run)
 	struct entry *entry;
 	size_t i;
 
-	TAILQ_FOREACH (entry, &run->entries, link) {
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
 		ask_cancel(entry);
 		effect_cancel(entry);
 	}
@@ -158,7 +162,8 @@ run_set_state(struct run *run, enum run_state state)
 		int64_t left_us = run->due_us - loop_wall_us(engine->loop);
 
 		TAILQ_INSERT_TAIL(&engine->waiting, run, link);
-		loop_timer_set(engine->loop, &run->timer, left_us > 0 ? left_us / 1000 + 1 : 0);
+		loop_timer_set(engine->loop, &run->timer,
+		               left_us > 0 ? left_us / 1000 + 1 : 0);
 		run->dirty = true;
 		break;
 	}
@@ -180,7 +185,8 @@ int
 flow_fail(struct run *run, int code, const char *class, const struct heed_error *error)
 {
 	if (run->class.len == 0)
-		run_verdict(run, class, error != NULL ? error->text : heed_code_text(code));
+		run_verdict(run, class,
+		            error != NULL ? error->text : heed_code_text(code));
 	return code;
 }
 
@@ -191,7 +197,8 @@ admit_entries(struct run *run)
 	struct entry *entry;
 	bool busy = false;
 
-	TAILQ_FOREACH (entry, &run->entries, link) {
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
 		if (entry->state != ENTRY_INTENDED)
 			continue;
 		busy = true;
@@ -209,9 +216,9 @@ needs_commit(const struct run *run)
 
 	if (run->dirty || run->emitted.n > 0)
 		return true;
-	TAILQ_FOREACH (entry, &run->entries, link)
-		if (entry->dirty)
-			return true;
+	TAILQ_FOREACH(entry, &run->entries, link)
+	if (entry->dirty)
+		return true;
 	return false;
 }
 
@@ -255,7 +262,8 @@ run_fact(struct run *run, struct entry *entry)
 	}
 }
 
-/* ---- committing ------------------------------------------------------------------------- */
+/* ---- committing
+ * ------------------------------------------------------------------------- */
 
 struct run_write {
 	struct run *run;
@@ -365,7 +373,8 @@ perform(struct run *run)
 {
 	struct entry *entry;
 
-	TAILQ_FOREACH (entry, &run->entries, link) {
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
 		if (!entry->todo || !entry->stored || entry->state != ENTRY_INTENDED)
 			continue;
 		entry->todo = false;
@@ -397,7 +406,8 @@ settle_transactional(struct run *run, int code, const char *text)
 	struct entry *entry;
 	bool any = false;
 
-	TAILQ_FOREACH (entry, &run->entries, link) {
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
 		if (entry->kind != ENTRY_ACT || entry->state != ENTRY_INTENDED ||
 		    entry->action->kind->effect(entry->action) != EFFECT_TRANSACTIONAL)
 			continue;
@@ -424,7 +434,7 @@ run_committed(struct run *run, int code, const char *text)
 	run->committing = false;
 	run->again = false;
 	transactional = (code == 0 || code == HEED_E_PERMANENT) &&
-			settle_transactional(run, code, text);
+	                settle_transactional(run, code, text);
 	if (code != 0 && !transactional) {
 		run->again = again;
 		try_again(run);

@@ -2,9 +2,9 @@
  * source.h - what brings events in.
  *
  * A kind is one file in src/source: a table with its option rows and four functions. The
- * engine allocates an instance of `size` bytes, fills it from the options, and starts it; the
- * instance begins with a struct source. Events go in by source_deliver and are acknowledged
- * upstream only when its callback says that they are committed.
+ * engine allocates an instance of `size` bytes, fills it from the options, and starts it;
+ * the instance begins with a struct source. Events go in by source_deliver and are
+ * acknowledged upstream only when its callback says that they are committed.
  *
  * All on the loop's thread.
  */
@@ -28,11 +28,13 @@ struct source_kind {
 	/* Checks beyond the rows, without side effects (heed check). May be NULL. */
 	int (*check)(struct source *source, struct heed_error *error);
 	/* Begin. `position` is what the last committed delivery gave, empty at first. */
-	int (*start)(struct source *source, struct heed_str position, struct heed_error *error);
+	int (*start)(struct source *source, struct heed_str position,
+	             struct heed_error *error);
 	/* Take no more from upstream for now (a bound is near), and go on. */
 	void (*pause)(struct source *source);
 	void (*resume)(struct source *source);
-	/* End: nothing is delivered afterwards. Free what start made, not the instance. */
+	/* End: nothing is delivered afterwards. Free what start made, not the instance.
+	 */
 	void (*stop)(struct source *source);
 };
 
@@ -57,11 +59,13 @@ typedef void source_done_fn(void *arg, const struct delivery *delivery);
 
 /* Hand in events with the position that upstream has behind them (empty: none). They are
  * copied. The callback comes on a later turn, in order of delivery. HEED_E_NOMEM, or
- * HEED_E_BUSY at once when a bound is reached (then *ret_retry_after_ms): not accepted. */
+ * HEED_E_BUSY at once when a bound is reached (then *ret_retry_after_ms): not accepted.
+ */
 int source_deliver(struct source *source, const struct event *events, size_t n,
-		   struct heed_str position, source_done_fn *done, void *arg,
-		   int64_t *ret_retry_after_ms);
-/* The source came to its end (a file without `follow`); when all have, `heed run --once` ends. */
+                   struct heed_str position, source_done_fn *done, void *arg,
+                   int64_t *ret_retry_after_ms);
+/* The source came to its end (a file without `follow`); when all have, `heed run --once`
+ * ends. */
 void source_ended(struct source *source);
 /* Something is wrong and goes on: logged once per change, shown by heed sources. */
 void source_report(struct source *source, const struct heed_error *error);

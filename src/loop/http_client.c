@@ -2,9 +2,9 @@
  * http_client.c - see http_client.h.
  *
  * A shard is one multi handle with its own uv_timer; libcurl tells which sockets to watch
- * (CURLMOPT_SOCKETFUNCTION) and uv_poll watches them. A new call goes to the first shard with
- * room, so that connections are reused by few shards while there is little to do. Easy
- * handles are kept after use: their buffers are what costs memory.
+ * (CURLMOPT_SOCKETFUNCTION) and uv_poll watches them. A new call goes to the first shard
+ * with room, so that connections are reused by few shards while there is little to do.
+ * Easy handles are kept after use: their buffers are what costs memory.
  */
 #include "loop/http_client.h"
 
@@ -75,7 +75,8 @@ struct poller {
 
 static void collect(struct shard *shard);
 
-/* ---- libcurl's sockets and timers on libuv ------------------------------------------------ */
+/* ---- libcurl's sockets and timers on libuv
+ * ------------------------------------------------ */
 
 static void
 free_poller(uv_handle_t *handle)
@@ -119,7 +120,8 @@ watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *socket
 			return -1;
 		poller->shard = shard;
 		poller->socket = socket;
-		if (uv_poll_init_socket(loop_uv(shard->client->loop), &poller->handle, socket) != 0) {
+		if (uv_poll_init_socket(loop_uv(shard->client->loop), &poller->handle,
+		                        socket) != 0) {
 			mem_free(poller);
 			return -1;
 		}
@@ -154,7 +156,8 @@ set_timer(CURLM *multi, long timeout_ms, void *arg)
 	return 0;
 }
 
-/* ---- a call's data -------------------------------------------------------------------------- */
+/* ---- a call's data
+ * -------------------------------------------------------------------------- */
 
 static size_t
 take_body(char *data, size_t size, size_t n, void *arg)
@@ -194,7 +197,8 @@ take_header(char *data, size_t size, size_t n, void *arg)
 	if (name == NULL || value.data == NULL)
 		return 0;
 	for (i = 0; i < line.len; i++)
-		name[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
+		name[i] =
+			(char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
 	call->headers[call->n_headers++] = (struct http_header){{name, line.len}, value};
 	return n;
 }
@@ -260,8 +264,10 @@ leave_shard(struct http_call *call)
 static void
 finish(struct http_call *call, CURLcode code)
 {
-	struct http_reply reply = {.error = error_of(call, code), .headers = call->headers,
-				   .n_headers = call->n_headers, .body = buf_str(&call->body)};
+	struct http_reply reply = {.error = error_of(call, code),
+	                           .headers = call->headers,
+	                           .n_headers = call->n_headers,
+	                           .body = buf_str(&call->body)};
 	curl_off_t total_us = 0;
 	long status = 0;
 	long request_bytes = 0;
@@ -274,9 +280,9 @@ finish(struct http_call *call, CURLcode code)
 	reply.sent = request_bytes > 0;
 	if (code != CURLE_OK)
 		(void)snprintf(reply.text, sizeof(reply.text), "%.159s",
-			       call->too_large		? "the reply is too large"
-			       : call->error[0] != '\0' ? call->error
-							: curl_easy_strerror(code));
+		               call->too_large          ? "the reply is too large"
+		               : call->error[0] != '\0' ? call->error
+		                                        : curl_easy_strerror(code));
 	leave_shard(call);
 	call->done(call->arg, &reply);
 	put_away(call);
@@ -299,7 +305,8 @@ collect(struct shard *shard)
 	}
 }
 
-/* ---- starting ----------------------------------------------------------------------------- */
+/* ---- starting
+ * ----------------------------------------------------------------------------- */
 
 static struct shard *
 shard_new(struct http_client *client)
@@ -323,7 +330,7 @@ shard_new(struct http_client *client)
 	(void)curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, (long)SHARD_CALLS);
 	if (client->host_connections > 0)
 		(void)curl_multi_setopt(shard->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-					(long)client->host_connections);
+		                        (long)client->host_connections);
 	TAILQ_INSERT_TAIL(&client->shards, shard, link);
 	return shard;
 }
@@ -333,9 +340,9 @@ find_shard(struct http_client *client)
 {
 	struct shard *shard;
 
-	TAILQ_FOREACH (shard, &client->shards, link)
-		if (shard->active < SHARD_CALLS)
-			return shard;
+	TAILQ_FOREACH(shard, &client->shards, link)
+	if (shard->active < SHARD_CALLS)
+		return shard;
 	return shard_new(client);
 }
 
@@ -348,7 +355,8 @@ launch(struct http_call *call)
 	call->shard = find_shard(client);
 	if (call->shard == NULL ||
 	    curl_multi_add_handle(call->shard->multi, call->easy) != CURLM_OK) {
-		struct http_reply reply = {.error = HEED_E_NOMEM, .text = "out of memory"};
+		struct http_reply reply = {.error = HEED_E_NOMEM,
+		                           .text = "out of memory"};
 
 		call->shard = NULL;
 		call->done(call->arg, &reply);
@@ -411,8 +419,9 @@ add_header(struct http_call *call, struct heed_str name, struct heed_str value)
 	if (str_find(value, '\n') < value.len || str_find(value, '\r') < value.len ||
 	    str_find(name, '\n') < name.len || str_find(name, ':') < name.len)
 		return HEED_E_INVALID;
-	line = value.len > 0 ? arena_printf(&call->arena, "%.*s: %.*s", STR_ARG(name), STR_ARG(value))
-			     : arena_printf(&call->arena, "%.*s;", STR_ARG(name));
+	line = value.len > 0 ? arena_printf(&call->arena, "%.*s: %.*s", STR_ARG(name),
+	                                    STR_ARG(value))
+	                     : arena_printf(&call->arena, "%.*s;", STR_ARG(name));
 	grown = line.data != NULL ? curl_slist_append(call->slist, line.data) : NULL;
 	if (grown == NULL)
 		return HEED_E_NOMEM;
@@ -421,23 +430,26 @@ add_header(struct http_call *call, struct heed_str name, struct heed_str value)
 }
 
 static int
-set_headers(struct http_call *call, const struct http_request *request, struct heed_error *error)
+set_headers(struct http_call *call, const struct http_request *request,
+            struct heed_error *error)
 {
 	size_t i;
 
 	for (i = 0; i < request->n_headers; i++) {
-		int r = add_header(call, request->headers[i].name, request->headers[i].value);
+		int r = add_header(call, request->headers[i].name,
+		                   request->headers[i].value);
 
 		if (r < 0)
 			return error_set(error, r, "the header %.*s cannot be sent",
-					 STR_ARG(request->headers[i].name));
+			                 STR_ARG(request->headers[i].name));
 	}
 	call->slist = curl_slist_append(call->slist, "Expect:"); /* never wait for 100 */
 	return 0;
 }
 
 static int
-set_request(struct http_call *call, const struct http_request *request, struct heed_error *error)
+set_request(struct http_call *call, const struct http_request *request,
+            struct heed_error *error)
 {
 	CURL *easy = call->easy;
 	char *url = arena_cstr(&call->arena, request->url);
@@ -448,7 +460,7 @@ set_request(struct http_call *call, const struct http_request *request, struct h
 	if (!str_starts_nocase(request->url, "http://") &&
 	    !str_starts_nocase(request->url, "https://"))
 		return error_set(error, HEED_E_INVALID, "not an http or https URL: %.*s",
-				 STR_ARG(str_head(request->url, 200)));
+		                 STR_ARG(str_head(request->url, 200)));
 	HEED_TRY(set_headers(call, request, error));
 	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->slist);
@@ -456,10 +468,10 @@ set_request(struct http_call *call, const struct http_request *request, struct h
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	if (request->has_body) {
 		(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-				       (curl_off_t)request->body.len);
+		                       (curl_off_t)request->body.len);
 		if (curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS,
-				     request->body.data != NULL ? request->body.data : "") !=
-		    CURLE_OK)
+		                     request->body.data != NULL ? request->body.data
+		                                                : "") != CURLE_OK)
 			return error_nomem(error);
 	}
 	if (request->method.len > 0)
@@ -474,13 +486,16 @@ set_ways(struct http_call *call, const struct http_request *request)
 {
 	CURL *easy = call->easy;
 
-	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-			       (long)(request->timeout_ms > 0 ? request->timeout_ms : 30000));
 	(void)curl_easy_setopt(
-		easy, CURLOPT_CONNECTTIMEOUT_MS,
-		(long)(request->connect_timeout_ms > 0 ? request->connect_timeout_ms : 10000));
+		easy, CURLOPT_TIMEOUT_MS,
+		(long)(request->timeout_ms > 0 ? request->timeout_ms : 30000));
+	(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+	                       (long)(request->connect_timeout_ms > 0
+	                                      ? request->connect_timeout_ms
+	                                      : 10000));
 	(void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	/* Only TLS can negotiate HTTP/2; elsewhere it would make calls wait for each other. */
+	/* Only TLS can negotiate HTTP/2; elsewhere it would make calls wait for each
+	 * other. */
 	if (str_starts_nocase(request->url, "https:"))
 		(void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
@@ -494,7 +509,8 @@ set_ways(struct http_call *call, const struct http_request *request)
 	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
 	(void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 	if (request->unix_socket != NULL)
-		(void)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+		(void)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
+		                       request->unix_socket);
 	if (request->ca_file != NULL)
 		(void)curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
 	if (request->proxy != NULL)
@@ -502,15 +518,17 @@ set_ways(struct http_call *call, const struct http_request *request)
 }
 
 int
-http_start(struct http_client *client, const struct http_request *request, http_done_fn *done,
-	   void *arg, struct http_call **ret_call, struct heed_error *error)
+http_start(struct http_client *client, const struct http_request *request,
+           http_done_fn *done, void *arg, struct http_call **ret_call,
+           struct heed_error *error)
 {
 	struct http_call *call = call_new(client);
 	int r;
 
 	if (call == NULL)
 		return error_nomem(error);
-	buf_init(&call->body, request->reply_max > 0 ? request->reply_max : (size_t)16 << 20);
+	buf_init(&call->body,
+	         request->reply_max > 0 ? request->reply_max : (size_t)16 << 20);
 	call->done = done;
 	call->arg = arg;
 	r = set_request(call, request, error);
@@ -547,11 +565,12 @@ http_client_active(const struct http_client *client)
 	return client->active + client->waiting;
 }
 
-/* ---- life --------------------------------------------------------------------------------- */
+/* ---- life
+ * --------------------------------------------------------------------------------- */
 
 int
 http_client_new(struct loop *loop, const struct http_client_options *options,
-		struct http_client **ret_client)
+                struct http_client **ret_client)
 {
 	struct http_client *client = mem_new(sizeof(*client));
 
@@ -563,12 +582,13 @@ http_client_new(struct loop *loop, const struct http_client_options *options,
 	}
 	client->loop = loop;
 	client->in_flight_max = options != NULL && options->in_flight_max > 0
-					? options->in_flight_max
-					: IN_FLIGHT_DEFAULT;
+	                                ? options->in_flight_max
+	                                : IN_FLIGHT_DEFAULT;
 	client->host_connections = options != NULL ? options->host_connections : 0;
 	(void)snprintf(client->user_agent, sizeof(client->user_agent), "%s",
-		       options != NULL && options->user_agent != NULL ? options->user_agent
-								      : "heed/" HEED_VERSION);
+	               options != NULL && options->user_agent != NULL
+	                       ? options->user_agent
+	                       : "heed/" HEED_VERSION);
 	TAILQ_INIT(&client->shards);
 	TAILQ_INIT(&client->line);
 	TAILQ_INIT(&client->running);

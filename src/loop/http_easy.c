@@ -1,13 +1,13 @@
 /*
- * http_easy.c - one call as one libcurl transfer: the request's copy, the options, what comes
- * back, and what libcurl's results mean here.
+ * http_easy.c - one call as one libcurl transfer: the request's copy, the options, what
+ * comes back, and what libcurl's results mean here.
  *
- * The request lives on the call's arena and libcurl borrows it from there. What the other side
- * sends is bounded: headers by number and size, the body by reply_max.
+ * The request lives on the call's arena and libcurl borrows it from there. What the other
+ * side sends is bounded: headers by number and size, the body by reply_max.
  *
- * libcurl sends a request again by itself when a kept connection turns out to be closed. For
- * a request that must not arrive twice this is refused (before_request), so that "sent" is
- * the truth.
+ * libcurl sends a request again by itself when a kept connection turns out to be closed.
+ * For a request that must not arrive twice this is refused (before_request), so that
+ * "sent" is the truth.
  */
 #include <stdio.h>
 #include <string.h>
@@ -27,27 +27,29 @@
 #define UPLOAD_SMALL 16384L
 #define UPLOAD_LARGE 131072L
 
-/* ---- the request ------------------------------------------------------------------------ */
+/* ---- the request
+ * ------------------------------------------------------------------------ */
 
 static int
 check_url(struct heed_str url, struct heed_error *error)
 {
 	size_t scheme = str_starts_nocase(url, "https://")  ? 8
-			: str_starts_nocase(url, "http://") ? 7
-							    : 0;
+	                : str_starts_nocase(url, "http://") ? 7
+	                                                    : 0;
 	size_t i;
 
 	if (scheme == 0)
-		return error_set(error, HEED_E_INVALID,
-				 "the URL \"%.*s\" does not begin with http:// or https://",
-				 STR_ARG(str_head(url, 200)));
+		return error_set(
+			error, HEED_E_INVALID,
+			"the URL \"%.*s\" does not begin with http:// or https://",
+			STR_ARG(str_head(url, 200)));
 	if (url.len == scheme || strchr("/?#", url.data[scheme]) != NULL)
 		return error_set(error, HEED_E_INVALID, "the URL \"%.*s\" names no host",
-				 STR_ARG(str_head(url, 200)));
+		                 STR_ARG(str_head(url, 200)));
 	for (i = 0; i < url.len; i++)
 		if ((unsigned char)url.data[i] <= ' ' || url.data[i] == 0x7f)
 			return error_set(error, HEED_E_INVALID,
-					 "the URL holds a space or control character");
+			                 "the URL holds a space or control character");
 	return 0;
 }
 
@@ -61,12 +63,12 @@ check_headers(const struct http_request *request, struct heed_error *error)
 
 		if (!http_is_token(header->name))
 			return error_set(error, HEED_E_INVALID,
-					 "\"%.*s\" is not a header's name",
-					 STR_ARG(str_head(header->name, 100)));
+			                 "\"%.*s\" is not a header's name",
+			                 STR_ARG(str_head(header->name, 100)));
 		if (!http_is_value(header->value))
 			return error_set(error, HEED_E_INVALID,
-					 "the value of header %.*s holds a line end",
-					 STR_ARG(str_head(header->name, 100)));
+			                 "the value of header %.*s holds a line end",
+			                 STR_ARG(str_head(header->name, 100)));
 	}
 	return 0;
 }
@@ -75,7 +77,8 @@ check_headers(const struct http_request *request, struct heed_error *error)
 static bool
 is_framing(struct heed_str name)
 {
-	return str_is_nocase(name, "content-length") || str_is_nocase(name, "connection") ||
+	return str_is_nocase(name, "content-length") ||
+	       str_is_nocase(name, "connection") ||
 	       str_is_nocase(name, "transfer-encoding") || str_is_nocase(name, "expect");
 }
 
@@ -109,11 +112,11 @@ copy_headers(struct http_call *call, const struct http_request *request)
 		if (str_is_nocase(name, "idempotency-key"))
 			call->repeatable = true;
 		/* "name;" is libcurl's way to say: send it empty. */
-		HEED_TRY(add_line(call, value.len > 0
-						? arena_printf(&call->arena, "%.*s: %.*s",
-							       STR_ARG(name), STR_ARG(value))
-						: arena_printf(&call->arena, "%.*s;",
-							       STR_ARG(name))));
+		HEED_TRY(add_line(
+			call, value.len > 0 ? arena_printf(&call->arena, "%.*s: %.*s",
+		                                           STR_ARG(name), STR_ARG(value))
+					    : arena_printf(&call->arena, "%.*s;",
+		                                           STR_ARG(name))));
 	}
 	if (request->has_body && !typed) /* or libcurl would call it a form */
 		HEED_TRY(add_line(call, HEED_STR("Content-Type:")));
@@ -133,7 +136,7 @@ copy_cstr(struct http_call *call, const char *text, const char **ret_copy)
 
 int
 http_easy_copy(struct http_call *call, const struct http_request *request,
-	       struct heed_error *error)
+               struct heed_error *error)
 {
 	struct http_request *copy = &call->request;
 	struct heed_str method = request->method;
@@ -142,13 +145,14 @@ http_easy_copy(struct http_call *call, const struct http_request *request,
 	HEED_TRY(check_headers(request, error));
 	if (method.len > 0 && !http_is_token(method))
 		return error_set(error, HEED_E_INVALID, "\"%.*s\" is not a method",
-				 STR_ARG(str_head(method, 100)));
+		                 STR_ARG(str_head(method, 100)));
 	*copy = *request;
 	if (method.len == 0)
 		copy->method = request->has_body ? HEED_STR("POST") : HEED_STR("GET");
 	call->repeatable = str_is(copy->method, "GET") || str_is(copy->method, "HEAD") ||
-			   str_is(copy->method, "PUT") || str_is(copy->method, "DELETE") ||
-			   str_is(copy->method, "OPTIONS");
+	                   str_is(copy->method, "PUT") ||
+	                   str_is(copy->method, "DELETE") ||
+	                   str_is(copy->method, "OPTIONS");
 	call->url = arena_cstr(&call->arena, request->url);
 	call->method = arena_cstr(&call->arena, copy->method);
 	if (call->url == NULL || call->method == NULL)
@@ -170,7 +174,8 @@ http_easy_copy(struct http_call *call, const struct http_request *request,
 	return 0;
 }
 
-/* ---- callbacks of libcurl --------------------------------------------------------------- */
+/* ---- callbacks of libcurl
+ * --------------------------------------------------------------- */
 
 /* Room for the whole body at once when its length is known. */
 static void
@@ -179,7 +184,7 @@ make_room(struct http_call *call)
 	curl_off_t length;
 
 	if (curl_easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) ==
-		    CURLE_OK &&
+	            CURLE_OK &&
 	    length > 0 && (uint64_t)length < call->body.max && length < (1 << 20))
 		(void)buf_reserve(&call->body, (size_t)length);
 }
@@ -217,7 +222,8 @@ take_header(char *data, size_t size, size_t n, void *arg)
 	if (str_find(rest, ':') == rest.len)
 		return n; /* the empty line */
 	name = str_trim(str_cut(&rest, ':'));
-	call->failure = http_header_add(&call->headers, &call->arena, name, str_trim(rest));
+	call->failure =
+		http_header_add(&call->headers, &call->arena, name, str_trim(rest));
 	return call->failure == 0 ? n : 0;
 }
 
@@ -237,13 +243,14 @@ before_request(void *arg, char *remote, char *local, int remote_port, int local_
 	return CURL_PREREQFUNC_ABORT;
 }
 
-/* ---- options ---------------------------------------------------------------------------- */
+/* ---- options
+ * ---------------------------------------------------------------------------- */
 
 /* The first failure is kept; all but out-of-memory would be a bug of ours. */
-#define SET(option, value)                                                                    \
-	do {                                                                                  \
-		if (rc == CURLE_OK)                                                           \
-			rc = curl_easy_setopt(easy, option, value);                           \
+#define SET(option, value)                                                               \
+	do {                                                                             \
+		if (rc == CURLE_OK)                                                      \
+			rc = curl_easy_setopt(easy, option, value);                      \
 	} while (0)
 
 static CURLcode
@@ -276,7 +283,7 @@ set_connection(struct http_call *call, const struct http_easy_context *context)
 	const char *proxy = request->proxy != NULL ? request->proxy : context->proxy;
 	int64_t left_ms = call->timeout_ms - (clock_steady_ms() - call->started_ms);
 	int64_t connect_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms
-							     : CONNECT_TIMEOUT_MS;
+	                                                     : CONNECT_TIMEOUT_MS;
 	CURL *easy = call->easy;
 	CURLcode rc = CURLE_OK;
 
@@ -289,7 +296,8 @@ set_connection(struct http_call *call, const struct http_easy_context *context)
 	SET(CURLOPT_OPENSOCKETDATA, context->pool);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, http_pool_close);
 	SET(CURLOPT_CLOSESOCKETDATA, context->pool);
-	/* HTTP/2 only where TLS can say so: then waiting for a connection to share pays. */
+	/* HTTP/2 only where TLS can say so: then waiting for a connection to share pays.
+	 */
 	SET(CURLOPT_HTTP_VERSION,
 	    (long)(tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 	SET(CURLOPT_PIPEWAIT, tls ? 1L : 0L);
@@ -332,7 +340,8 @@ http_easy_setup(struct http_call *call, const struct http_easy_context *context)
 	return rc == CURLE_OK ? 0 : HEED_E_NOMEM;
 }
 
-/* ---- the result ------------------------------------------------------------------------- */
+/* ---- the result
+ * ------------------------------------------------------------------------- */
 
 static int
 error_of(CURLcode code)
@@ -367,17 +376,17 @@ write_words(struct http_call *call, CURLcode code)
 
 	if (call->failure == HEED_E_LIMIT || code == CURLE_FILESIZE_EXCEEDED)
 		(void)snprintf(reply->text, sizeof(reply->text),
-			       "the reply is larger than %zu bytes", call->body.max);
+		               "the reply is larger than %zu bytes", call->body.max);
 	else if (call->failure == HEED_E_NETWORK)
 		(void)snprintf(reply->text, sizeof(reply->text),
-			       "the connection was closed after the request was sent");
+		               "the connection was closed after the request was sent");
 	else if (reply->error == HEED_E_TIMEOUT)
 		(void)snprintf(reply->text, sizeof(reply->text), "no %s within %lld ms",
-			       reply->sent ? "complete reply" : "connection",
-			       (long long)reply->elapsed_ms);
+		               reply->sent ? "complete reply" : "connection",
+		               (long long)reply->elapsed_ms);
 	else
 		(void)snprintf(reply->text, sizeof(reply->text), "%s",
-			       curl_easy_strerror(code));
+		               curl_easy_strerror(code));
 }
 
 void

@@ -2,8 +2,8 @@
  * http_impl.h - what the HTTP client's files share among themselves.
  *
  * http_client.c keeps the calls and their states, http_easy.c turns a call into a libcurl
- * transfer and back, http_multi.c drives the transfers. http_common.c holds what the server
- * uses too.
+ * transfer and back, http_multi.c drives the transfers. http_common.c holds what the
+ * server uses too.
  */
 #ifndef HEED_LOOP_HTTP_IMPL_H
 #define HEED_LOOP_HTTP_IMPL_H
@@ -16,7 +16,8 @@
 #include "loop/http_client.h"
 #include "loop/loop.h"
 
-/* ---- headers, on an arena (http_common.c) ----------------------------------------------- */
+/* ---- headers, on an arena (http_common.c)
+ * ----------------------------------------------- */
 
 struct http_header_list {
 	struct http_header *items;
@@ -25,16 +26,18 @@ struct http_header_list {
 };
 
 /* Add a copy, the name in lower case. HEED_E_NOMEM. */
-int http_header_add(struct http_header_list *list, struct arena *arena, struct heed_str name,
-		    struct heed_str value);
+int http_header_add(struct http_header_list *list, struct arena *arena,
+                    struct heed_str name, struct heed_str value);
 /* Is it a token of RFC 9110: the only bytes allowed in methods and header names? */
 bool http_is_token(struct heed_str text);
 /* May it be a header's value: no line ends, no NUL? */
 bool http_is_value(struct heed_str text);
 
-/* ---- calls ------------------------------------------------------------------------------ */
+/* ---- calls
+ * ------------------------------------------------------------------------------ */
 
-/* A call is in exactly the list that its state names; call_move in http_client.c moves it. */
+/* A call is in exactly the list that its state names; call_move in http_client.c moves
+ * it. */
 enum http_call_state {
 	CALL_WAITING, /* in line for one of in_flight_max places */
 	CALL_RUNNING, /* libcurl has it */
@@ -67,7 +70,8 @@ struct http_call {
 	struct http_reply reply;
 };
 
-/* ---- transfers (http_multi.c) ----------------------------------------------------------- */
+/* ---- transfers (http_multi.c)
+ * ----------------------------------------------------------- */
 
 struct http_multi {
 	struct http_pool *pool;
@@ -99,7 +103,7 @@ struct http_pool {
 	struct http_multi **multis;
 	size_t n_multis;
 	size_t cap_multis;
-	size_t room; /* all multis before this one are full */
+	size_t room;                 /* all multis before this one are full */
 	struct http_socket *sockets; /* by file descriptor */
 	size_t n_sockets;
 	CURLSH *share;
@@ -116,21 +120,24 @@ void http_pool_done(struct http_pool *pool);
 /* Hand call->easy to the multi handle that suits. HEED_E_NOMEM. */
 int http_pool_add(struct http_pool *pool, struct http_call *call);
 void http_pool_remove(struct http_pool *pool, struct http_call *call);
-curl_socket_t http_pool_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
+curl_socket_t
+http_pool_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
 int http_pool_close(void *arg, curl_socket_t fd);
 
-/* ---- one transfer (http_easy.c) --------------------------------------------------------- */
+/* ---- one transfer (http_easy.c)
+ * --------------------------------------------------------- */
 
 struct http_easy_context {
 	struct http_pool *pool;
 	const char *user_agent;
-	const char *proxy; /* for calls that name none: NULL lets libcurl read the environment */
+	const char *proxy; /* for calls that name none: NULL lets libcurl read the
+	                      environment */
 	bool crowded;      /* many transfers: save memory rather than system calls */
 };
 
 /* Check the request and copy it onto the call's arena. HEED_E_NOMEM, HEED_E_INVALID. */
 int http_easy_copy(struct http_call *call, const struct http_request *request,
-		   struct heed_error *error);
+                   struct heed_error *error);
 /* Set all options of call->easy, which is fresh or reset. HEED_E_NOMEM. */
 int http_easy_setup(struct http_call *call, const struct http_easy_context *context);
 /* Fill call->reply from what became of call->easy. */

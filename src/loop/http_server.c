@@ -1,10 +1,11 @@
 /*
  * http_server.c - see http_server.h.
  *
- * libmicrohttpd runs its own epoll thread. A request's body is gathered there, `receive` is
- * called there, and a forwarded exchange suspends its connection and is posted to the loop.
- * http_answer makes the response and resumes. An exchange is freed by libmicrohttpd's
- * completion callback, after the response has gone out or the peer has left.
+ * libmicrohttpd runs its own epoll thread. A request's body is gathered there, `receive`
+ * is called there, and a forwarded exchange suspends its connection and is posted to the
+ * loop. http_answer makes the response and resumes. An exchange is freed by
+ * libmicrohttpd's completion callback, after the response has gone out or the peer has
+ * left.
  */
 #include "loop/http_server.h"
 
@@ -27,7 +28,7 @@
 #define BODY_DEFAULT ((size_t)1024 * 1024)
 
 struct server_exchange {
-	struct http_exchange public; /* first: the two are the same to others */
+	struct http_exchange public;       /* first: the two are the same to others */
 	TAILQ_ENTRY(server_exchange) link; /* while forwarded */
 	struct http_server *server;
 	struct MHD_Connection *connection;
@@ -53,7 +54,8 @@ struct http_server {
 	_Atomic bool quiet;
 };
 
-/* ---- reading a request ---------------------------------------------------------------------- */
+/* ---- reading a request
+ * ---------------------------------------------------------------------- */
 
 static enum MHD_Result
 add_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -71,7 +73,8 @@ add_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *val
 	if (lower == NULL)
 		return MHD_NO;
 	for (i = 0; lower[i] != '\0'; i++)
-		lower[i] = (char)(lower[i] >= 'A' && lower[i] <= 'Z' ? lower[i] + 32 : lower[i]);
+		lower[i] = (char)(lower[i] >= 'A' && lower[i] <= 'Z' ? lower[i] + 32
+		                                                     : lower[i]);
 	headers[public->n_headers].name = (struct heed_str){lower, i};
 	headers[public->n_headers].value = arena_str(&public->arena, str_of(value));
 	public->n_headers++;
@@ -86,12 +89,14 @@ set_peer(struct server_exchange *exchange, struct MHD_Connection *connection)
 	char *peer = exchange->public.peer;
 
 	(void)snprintf(peer, sizeof(exchange->public.peer), "unix");
-	if (info != NULL && info->client_addr != NULL && info->client_addr->sa_family != AF_UNIX)
+	if (info != NULL && info->client_addr != NULL &&
+	    info->client_addr->sa_family != AF_UNIX)
 		(void)getnameinfo(info->client_addr,
-				  info->client_addr->sa_family == AF_INET6
-					  ? sizeof(struct sockaddr_in6)
-					  : sizeof(struct sockaddr_in),
-				  peer, sizeof(exchange->public.peer), NULL, 0, NI_NUMERICHOST);
+		                  info->client_addr->sa_family == AF_INET6
+		                          ? sizeof(struct sockaddr_in6)
+		                          : sizeof(struct sockaddr_in),
+		                  peer, sizeof(exchange->public.peer), NULL, 0,
+		                  NI_NUMERICHOST);
 }
 
 /* The raw request line comes first: it still has the query in one piece. */
@@ -115,7 +120,7 @@ begin(void *arg, const char *uri, struct MHD_Connection *connection)
 
 static void
 complete(void *arg, struct MHD_Connection *connection, void **context,
-	 enum MHD_RequestTerminationCode code)
+         enum MHD_RequestTerminationCode code)
 {
 	struct server_exchange *exchange = *context;
 
@@ -138,24 +143,27 @@ fill(struct server_exchange *exchange, const char *url, const char *method)
 	struct http_exchange *public = &exchange->public;
 	struct MHD_Connection *connection = exchange->connection;
 
-	exchange->cap_headers = (size_t)MHD_get_connection_values(connection, MHD_HEADER_KIND,
-								  NULL, NULL);
-	public->headers = ARENA_ARRAY(&public->arena, struct http_header, exchange->cap_headers + 1);
+	exchange->cap_headers = (size_t)MHD_get_connection_values(
+		connection, MHD_HEADER_KIND, NULL, NULL);
+	public->headers = ARENA_ARRAY(&public->arena, struct http_header,
+	                              exchange->cap_headers + 1);
 	if (public->headers == NULL)
 		return HEED_E_NOMEM;
-	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, exchange);
+	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header,
+	                                exchange);
 	public->method = arena_str(&public->arena, str_of(method));
 	public->path = arena_str(&public->arena, str_of(url));
 	set_peer(exchange, connection);
 	exchange->handled = true;
-	return public->method.data == NULL || public->path.data == NULL ? HEED_E_NOMEM : 0;
+	return public->method.data == NULL || public->path.data == NULL ? HEED_E_NOMEM
+	                                                                : 0;
 }
 
 static bool
 announces_too_much(const struct server_exchange *exchange)
 {
-	struct heed_str text = http_header_find(exchange->public.headers,
-						exchange->public.n_headers, "content-length");
+	struct heed_str text = http_header_find(
+		exchange->public.headers, exchange->public.n_headers, "content-length");
 	int64_t length;
 
 	return text.len > 0 && str_to_i64(text, &length) == 0 &&
@@ -167,7 +175,8 @@ on_loop(void *arg)
 {
 	struct server_exchange *exchange = arg;
 
-	exchange->server->options.forward(exchange->server->options.arg, &exchange->public);
+	exchange->server->options.forward(exchange->server->options.arg,
+	                                  &exchange->public);
 }
 
 static enum MHD_Result
@@ -176,7 +185,7 @@ reply(struct server_exchange *exchange)
 	if (exchange->response == NULL)
 		return MHD_NO;
 	return MHD_queue_response(exchange->connection, (unsigned)exchange->status,
-				  exchange->response);
+	                          exchange->response);
 }
 
 static void
@@ -184,7 +193,8 @@ refuse_too_large(struct server_exchange *exchange)
 {
 	exchange->refused = true;
 	http_problem(&exchange->public, 413, "Content too large",
-		     "the body is larger than %zu bytes", exchange->server->options.body_max);
+	             "the body is larger than %zu bytes",
+	             exchange->server->options.body_max);
 }
 
 static enum MHD_Result
@@ -196,11 +206,12 @@ whole_request(struct server_exchange *exchange)
 	if (server->quiet) {
 		static const struct http_header later = {{"retry-after", 11}, {"2", 1}};
 
-		http_answer(&exchange->public, 503, "text/plain", HEED_STR("shutting down\n"),
-			    &later, 1);
+		http_answer(&exchange->public, 503, "text/plain",
+		            HEED_STR("shutting down\n"), &later, 1);
 		return reply(exchange);
 	}
-	if (server->options.receive(server->options.arg, &exchange->public) == HTTP_ANSWERED)
+	if (server->options.receive(server->options.arg, &exchange->public) ==
+	    HTTP_ANSWERED)
 		return reply(exchange);
 	exchange->forwarded = true;
 	(void)pthread_mutex_lock(&server->lock);
@@ -228,8 +239,8 @@ handle(void *arg, struct MHD_Connection *connection, const char *url, const char
 	if (!exchange->handled) {
 		if (fill(exchange, url, method) < 0)
 			return MHD_NO;
-		/* The body is read to its end all the same: a sender that is cut off while it
-		 * writes would not see the answer. */
+		/* The body is read to its end all the same: a sender that is cut off
+		 * while it writes would not see the answer. */
 		if (announces_too_much(exchange))
 			refuse_too_large(exchange);
 		return MHD_YES;
@@ -247,11 +258,12 @@ handle(void *arg, struct MHD_Connection *connection, const char *url, const char
 	return exchange->forwarded ? MHD_YES : whole_request(exchange);
 }
 
-/* ---- answering ------------------------------------------------------------------------------ */
+/* ---- answering
+ * ------------------------------------------------------------------------------ */
 
 void
-http_answer(struct http_exchange *public, int status, const char *type, struct heed_str body,
-	    const struct http_header *headers, size_t n_headers)
+http_answer(struct http_exchange *public, int status, const char *type,
+            struct heed_str body, const struct http_header *headers, size_t n_headers)
 {
 	struct server_exchange *exchange = (struct server_exchange *)public;
 	struct http_server *server = exchange->server;
@@ -280,7 +292,8 @@ http_answer(struct http_exchange *public, int status, const char *type, struct h
 }
 
 void
-http_problem(struct http_exchange *exchange, int status, const char *title, const char *format, ...)
+http_problem(struct http_exchange *exchange, int status, const char *title,
+             const char *format, ...)
 {
 	struct heed_buf detail;
 	struct heed_buf body;
@@ -296,23 +309,29 @@ http_problem(struct http_exchange *exchange, int status, const char *title, cons
 	buf_addf(&body, ",\"status\":%d,\"detail\":", status);
 	json_write_string(&body, buf_str(&detail));
 	buf_adds(&body, "}\n");
-	http_answer(exchange, status, "application/problem+json", buf_str(&body), NULL, 0);
+	http_answer(exchange, status, "application/problem+json", buf_str(&body), NULL,
+	            0);
 	buf_done(&detail);
 	buf_done(&body);
 }
 
-/* ---- listening ------------------------------------------------------------------------------ */
+/* ---- listening
+ * ------------------------------------------------------------------------------ */
 
 static int
 fail_listen(const char *listen, struct heed_error *error)
 {
 	int code = errno;
 
-	(void)error_set(error, HEED_E_IO, "cannot listen on %s: %s", listen, strerror(code));
+	(void)error_set(error, HEED_E_IO, "cannot listen on %s: %s", listen,
+	                strerror(code));
 	if (code == EADDRINUSE)
-		error_hint(error, "another process uses it; stop that one or choose another port");
+		error_hint(
+			error,
+			"another process uses it; stop that one or choose another port");
 	else if (code == EACCES)
-		error_hint(error, "ports below 1024 need privileges; choose a higher one");
+		error_hint(error,
+		           "ports below 1024 need privileges; choose a higher one");
 	return HEED_E_IO;
 }
 
@@ -324,12 +343,15 @@ listen_unix(struct http_server *server, const char *path, struct heed_error *err
 	int r;
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(error, HEED_E_IO, "the socket's path is too long: %s", path);
+		return error_set(error, HEED_E_IO, "the socket's path is too long: %s",
+		                 path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	(void)unlink(path);
 	mask = umask(0177);
-	r = server->fd < 0 ? -1 : bind(server->fd, (struct sockaddr *)&address, sizeof(address));
+	r = server->fd < 0
+	            ? -1
+	            : bind(server->fd, (struct sockaddr *)&address, sizeof(address));
 	(void)umask(mask);
 	if (r < 0 || listen(server->fd, 128) < 0)
 		return fail_listen(path, error);
@@ -369,12 +391,14 @@ listen_tcp(struct http_server *server, const char *where, struct heed_error *err
 	int r;
 
 	if (split_address(str_of(where), host, port) < 0)
-		return error_set(error, HEED_E_INVALID, "not an address to listen on: %s "
-							"(for example 127.0.0.1:8080)", where);
+		return error_set(error, HEED_E_INVALID,
+		                 "not an address to listen on: %s "
+		                 "(for example 127.0.0.1:8080)",
+		                 where);
 	r = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &found);
 	if (r != 0)
 		return error_set(error, HEED_E_IO, "cannot listen on %s: %s", where,
-				 gai_strerror(r));
+		                 gai_strerror(r));
 	server->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (server->fd >= 0)
 		(void)setsockopt(server->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -384,8 +408,8 @@ listen_tcp(struct http_server *server, const char *where, struct heed_error *err
 	    getsockname(server->fd, (struct sockaddr *)&bound, &len) < 0)
 		return fail_listen(where, error);
 	server->port = ntohs(bound.ss_family == AF_INET6
-				     ? ((struct sockaddr_in6 *)&bound)->sin6_port
-				     : ((struct sockaddr_in *)&bound)->sin_port);
+	                             ? ((struct sockaddr_in6 *)&bound)->sin6_port
+	                             : ((struct sockaddr_in *)&bound)->sin_port);
 	return 0;
 }
 
@@ -399,7 +423,7 @@ be_quiet(void *arg, const char *format, va_list args)
 
 int
 http_server_new(struct loop *loop, const struct http_server_options *options,
-		struct http_server **ret_server, struct heed_error *error)
+                struct http_server **ret_server, struct heed_error *error)
 {
 	struct http_server *server = mem_new(sizeof(*server));
 	unsigned idle = options->idle_timeout_s > 0 ? options->idle_timeout_s : 60;
@@ -421,15 +445,18 @@ http_server_new(struct loop *loop, const struct http_server_options *options,
 		r = listen_tcp(server, options->listen, error);
 	if (r == 0) {
 		server->daemon = MHD_start_daemon(
-			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-			0, NULL, NULL, handle, server, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
-			MHD_OPTION_LISTEN_SOCKET, server->fd, MHD_OPTION_URI_LOG_CALLBACK, begin,
-			server, MHD_OPTION_NOTIFY_COMPLETED, complete, NULL,
-			MHD_OPTION_CONNECTION_TIMEOUT, idle, MHD_OPTION_CONNECTION_LIMIT, most,
-			MHD_OPTION_END);
+			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+				MHD_USE_ERROR_LOG,
+			0, NULL, NULL, handle, server, MHD_OPTION_EXTERNAL_LOGGER,
+			be_quiet, NULL, MHD_OPTION_LISTEN_SOCKET, server->fd,
+			MHD_OPTION_URI_LOG_CALLBACK, begin, server,
+			MHD_OPTION_NOTIFY_COMPLETED, complete, NULL,
+			MHD_OPTION_CONNECTION_TIMEOUT, idle, MHD_OPTION_CONNECTION_LIMIT,
+			most, MHD_OPTION_END);
 		if (server->daemon == NULL)
-			r = error_set(error, HEED_E_IO, "cannot start the HTTP server on %s",
-				      options->listen);
+			r = error_set(error, HEED_E_IO,
+			              "cannot start the HTTP server on %s",
+			              options->listen);
 		else
 			server->fd = -1; /* libmicrohttpd's now */
 	}
@@ -473,8 +500,8 @@ http_server_free(struct http_server *server)
 		return;
 	server->quiet = true;
 	while ((exchange = first_open(server)) != NULL)
-		http_answer(&exchange->public, 503, "text/plain", HEED_STR("shutting down\n"), NULL,
-			    0);
+		http_answer(&exchange->public, 503, "text/plain",
+		            HEED_STR("shutting down\n"), NULL, 0);
 	if (server->daemon != NULL)
 		MHD_stop_daemon(server->daemon);
 	if (server->fd >= 0)

@@ -1,11 +1,12 @@
 /*
  * loop.c - see loop.h.
  *
- * One uv_timer serves a binary heap of embedded timers; one uv_async serves all posts. The
- * clock is read once a turn (uv_update_time) so that everything in a turn sees the same time.
+ * One uv_timer serves a binary heap of embedded timers; one uv_async serves all posts.
+ * The clock is read once a turn (uv_update_time) so that everything in a turn sees the
+ * same time.
  *
- * A virtual loop runs the same turns but replaces waiting: when nothing is posted, held or
- * under way, it sets its clock to the next timer's time.
+ * A virtual loop runs the same turns but replaces waiting: when nothing is posted, held
+ * or under way, it sets its clock to the next timer's time.
  */
 #include "loop/loop.h"
 
@@ -55,19 +56,22 @@ struct loop {
 	int n_signals;
 };
 
-/* ---- clock ------------------------------------------------------------------------------ */
+/* ---- clock
+ * ------------------------------------------------------------------------------ */
 
 int64_t
 loop_steady_ms(const struct loop *loop)
 {
-	return loop->clock == LOOP_VIRTUAL ? loop->virtual_ms : (int64_t)uv_now(&loop->uv);
+	return loop->clock == LOOP_VIRTUAL ? loop->virtual_ms
+	                                   : (int64_t)uv_now(&loop->uv);
 }
 
 int64_t
 loop_wall_us(const struct loop *loop)
 {
-	return loop->clock == LOOP_VIRTUAL ? loop->virtual_start_us + loop->virtual_ms * 1000
-					   : clock_wall_us();
+	return loop->clock == LOOP_VIRTUAL
+	               ? loop->virtual_start_us + loop->virtual_ms * 1000
+	               : clock_wall_us();
 }
 
 void
@@ -95,7 +99,8 @@ loop_release(struct loop *loop)
 	(void)uv_async_send(&loop->async);
 }
 
-/* ---- timers ----------------------------------------------------------------------------- */
+/* ---- timers
+ * ----------------------------------------------------------------------------- */
 
 static void
 place(struct loop *loop, struct loop_timer *timer, size_t slot)
@@ -124,7 +129,8 @@ sift_down(struct loop *loop, size_t slot)
 
 		if (child > loop->n)
 			break;
-		if (child < loop->n && loop->heap[child + 1]->at_ms < loop->heap[child]->at_ms)
+		if (child < loop->n &&
+		    loop->heap[child + 1]->at_ms < loop->heap[child]->at_ms)
 			child++;
 		if (loop->heap[child]->at_ms >= timer->at_ms)
 			break;
@@ -159,7 +165,8 @@ arm(struct loop *loop)
 		return;
 	}
 	delay = loop->heap[1]->at_ms - loop_steady_ms(loop);
-	(void)uv_timer_start(&loop->timer, fire_timers, delay > 0 ? (uint64_t)delay : 0, 0);
+	(void)uv_timer_start(&loop->timer, fire_timers, delay > 0 ? (uint64_t)delay : 0,
+	                     0);
 }
 
 void
@@ -224,7 +231,8 @@ fire_timers(uv_timer_t *handle)
 	arm(loop);
 }
 
-/* ---- posts ------------------------------------------------------------------------------ */
+/* ---- posts
+ * ------------------------------------------------------------------------------ */
 
 void
 loop_post(struct loop *loop, struct loop_post *post)
@@ -267,7 +275,8 @@ take_posts(uv_async_t *handle)
 	(void)run_posts(handle->data);
 }
 
-/* ---- work ------------------------------------------------------------------------------- */
+/* ---- work
+ * ------------------------------------------------------------------------------- */
 
 static void *
 work_thread(void *arg)
@@ -308,7 +317,8 @@ static void
 start_threads(struct worker_pool *pool)
 {
 	while (pool->n_threads < WORKERS &&
-	       pthread_create(&pool->threads[pool->n_threads], NULL, work_thread, pool) == 0)
+	       pthread_create(&pool->threads[pool->n_threads], NULL, work_thread, pool) ==
+	               0)
 		pool->n_threads++;
 }
 
@@ -339,7 +349,8 @@ loop_work(struct loop *loop, struct loop_work *work)
 	(void)pthread_mutex_unlock(&pool->lock);
 }
 
-/* ---- running ---------------------------------------------------------------------------- */
+/* ---- running
+ * ---------------------------------------------------------------------------- */
 
 void
 loop_stop(struct loop *loop)
@@ -369,8 +380,8 @@ run_virtual(struct loop *loop)
 			(void)uv_run(&loop->uv, UV_RUN_ONCE);
 		else if (loop->n > 0)
 			loop->virtual_ms = loop->heap[1]->at_ms > loop->virtual_ms
-						   ? loop->heap[1]->at_ms
-						   : loop->virtual_ms;
+			                           ? loop->heap[1]->at_ms
+			                           : loop->virtual_ms;
 		else
 			(void)uv_run(&loop->uv, UV_RUN_ONCE);
 	}

@@ -1,9 +1,9 @@
 /*
  * loop.h - the event loop: the one thread that holds all state.
  *
- * A thin face on libuv, so that the engine and its parts see timers, posted work and a clock,
- * and so that tests can move the clock: a *virtual* loop never sleeps but jumps to the next
- * timer when nothing else is left to do.
+ * A thin face on libuv, so that the engine and its parts see timers, posted work and a
+ * clock, and so that tests can move the clock: a *virtual* loop never sleeps but jumps to
+ * the next timer when nothing else is left to do.
  *
  * Callbacks return soon and never run inside the call that armed them.
  */
@@ -39,11 +39,13 @@ int64_t loop_steady_ms(const struct loop *loop);
 void loop_set_wall(struct loop *loop, int64_t wall_us);
 void loop_advance(struct loop *loop, int64_t ms);
 /* A virtual loop does not jump while something outside it is under way: work items and
- * commits hold it by themselves; a part with its own thread calls these around its work. */
+ * commits hold it by themselves; a part with its own thread calls these around its work.
+ */
 void loop_hold(struct loop *loop);
 void loop_release(struct loop *loop);
 
-/* ---- timers: embedded in their owner, so arming never fails ---------------------------- */
+/* ---- timers: embedded in their owner, so arming never fails
+ * ---------------------------- */
 
 typedef void loop_fn(void *arg);
 
@@ -56,12 +58,14 @@ struct loop_timer {
 
 void loop_timer_init(struct loop_timer *timer, loop_fn *fn, void *arg);
 /* Call fn(arg) once, `delay_ms` from now (0: next turn); arms anew when armed. The heap
- * grows ahead of need: loop_timers_reserve reports HEED_E_NOMEM where it can be handled. */
+ * grows ahead of need: loop_timers_reserve reports HEED_E_NOMEM where it can be handled.
+ */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t delay_ms);
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 int loop_timers_reserve(struct loop *loop, size_t n);
 
-/* ---- work from and to other threads ----------------------------------------------------- */
+/* ---- work from and to other threads
+ * ----------------------------------------------------- */
 
 /* Embedded in its owner; queued at most once at a time; never fails. */
 struct loop_post {
@@ -70,12 +74,13 @@ struct loop_post {
 	void *arg;
 };
 
-/* Call post->fn(post->arg) on the loop's thread, in order of posting. Any thread. Many posts
- * cost one wake-up. */
+/* Call post->fn(post->arg) on the loop's thread, in order of posting. Any thread. Many
+ * posts cost one wake-up. */
 void loop_post(struct loop *loop, struct loop_post *post);
 
-/* Run work->run(work->arg) on a work thread (4 of them, shared), then work->done(work->arg)
- * on the loop. Embedded in its owner, which must stay until done is called. */
+/* Run work->run(work->arg) on a work thread (4 of them, shared), then
+ * work->done(work->arg) on the loop. Embedded in its owner, which must stay until done is
+ * called. */
 struct loop_work {
 	struct loop_post post;
 	struct loop_work *next;

@@ -1,6 +1,6 @@
 /*
- * acts.c - see acts.h. A mapping in the list mixes two things: what the action is (one key,
- * named after its kind) and how it is carried out (act_rows); they are bound apart.
+ * acts.c - see acts.h. A mapping in the list mixes two things: what the action is (one
+ * key, named after its kind) and how it is carried out (act_rows); they are bound apart.
  */
 #include "pattern/acts.h"
 
@@ -18,18 +18,34 @@ bind_probe(struct bind *bind, const struct conf_node *node, void *field)
 static const char *const mapping_type[] = {"object", NULL};
 
 static const struct option act_rows[] = {
-	{.name = "if", .kind = OPTION_EXPR, .offset = offsetof(struct act, condition),
-	 .help = "carry it out only when this expression is true"},
-	{.name = "timeout", .kind = OPTION_DURATION, .offset = offsetof(struct act, timeout_ms),
-	 .fallback = "30s", .min = 1, .max = 86400000, .help = "bound on one attempt"},
-	{.name = "retry", .kind = OPTION_RECORD, .offset = offsetof(struct act, retry),
-	 .rows = retry_options, .help = "how often and when a failed attempt is made again"},
-	{.name = "probe", .kind = OPTION_CUSTOM, .offset = offsetof(struct act, probe),
-	 .bind = bind_probe, .names = mapping_type,
-	 .help = "an action that finds out whether an unkeyed effect happened, when a crash "
-		 "left that unknown"},
-	{.name = "done", .kind = OPTION_EXPR, .offset = offsetof(struct act, probe_done),
-	 .help = "with probe: true when its .result shows that the effect happened"},
+	{.name = "if",
+         .kind = OPTION_EXPR,
+         .offset = offsetof(struct act, condition),
+         .help = "carry it out only when this expression is true"},
+	{.name = "timeout",
+         .kind = OPTION_DURATION,
+         .offset = offsetof(struct act, timeout_ms),
+         .fallback = "30s",
+         .min = 1,
+         .max = 86400000,
+         .help = "bound on one attempt"},
+	{.name = "retry",
+         .kind = OPTION_RECORD,
+         .offset = offsetof(struct act, retry),
+         .rows = retry_options,
+         .help = "how often and when a failed attempt is made again"},
+	{.name = "probe",
+         .kind = OPTION_CUSTOM,
+         .offset = offsetof(struct act, probe),
+         .bind = bind_probe,
+         .names = mapping_type,
+         .help = "an action that finds out whether an unkeyed effect happened, when a "
+                 "crash "
+                 "left that unknown"},
+	{.name = "done",
+         .kind = OPTION_EXPR,
+         .offset = offsetof(struct act, probe_done),
+         .help = "with probe: true when its .result shows that the effect happened"},
 	OPTION_ROWS_END,
 };
 
@@ -70,13 +86,13 @@ unknown_kind(struct bind *bind, const struct conf_node *key)
 	if (near != NULL)
 		(void)snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);
 	return conf_problem(bind->problems, key, hint, "there is no action \"%.*s\"",
-			    STR_ARG(key->text));
+	                    STR_ARG(key->text));
 }
 
 /* Make the action that `key: value` describes. */
 static int
 make_action(struct bind *bind, const struct conf_node *key, const struct conf_node *value,
-	    struct action **ret_action)
+            struct action **ret_action)
 {
 	const struct action_kind *kind = find_kind(key->text);
 	struct heed_error error;
@@ -93,7 +109,7 @@ make_action(struct bind *bind, const struct conf_node *key, const struct conf_no
 	HEED_TRY(bind_record(bind, value, kind->options, action));
 	if (kind->check != NULL && kind->check(action, &error) < 0)
 		return conf_problem(bind->problems, key, error.hint, "%s: %s", kind->name,
-				    error.text);
+		                    error.text);
 	*ret_action = action;
 	return 0;
 }
@@ -103,7 +119,7 @@ acts_bind_one(struct bind *bind, const struct conf_node *node, struct action **r
 {
 	if (node->kind != CONF_MAP || node->n != 1)
 		return conf_problem(bind->problems, node, "for example: http: {url: ...}",
-				    "expected a mapping with one action");
+		                    "expected a mapping with one action");
 	return make_action(bind, &node->keys[0], &node->items[0], ret_action);
 }
 
@@ -117,8 +133,9 @@ bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
 	size_t i;
 
 	if (node->kind != CONF_MAP || node->n == 0)
-		return conf_problem(bind->problems, node, "for example: - log: {message: ...}",
-				    "expected a mapping with one action");
+		return conf_problem(bind->problems, node,
+		                    "for example: - log: {message: ...}",
+		                    "expected a mapping with one action");
 	conditions.n = 0;
 	conditions.keys = ARENA_ARRAY(bind->arena, struct conf_node, node->n);
 	conditions.items = ARENA_ARRAY(bind->arena, struct conf_node, node->n);
@@ -129,24 +146,26 @@ bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
 			conditions.keys[conditions.n] = node->keys[i];
 			conditions.items[conditions.n++] = node->items[i];
 		} else if (what != NULL) {
-			return conf_problem(bind->problems, &node->keys[i],
-					    "start a new list item with \"- \"",
-					    "\"%.*s\" is a second thing to do in one step",
-					    STR_ARG(node->keys[i].text));
+			return conf_problem(
+				bind->problems, &node->keys[i],
+				"start a new list item with \"- \"",
+				"\"%.*s\" is a second thing to do in one step",
+				STR_ARG(node->keys[i].text));
 		} else {
 			what = &node->keys[i];
 			r = make_action(bind, what, &node->items[i], &act->action);
 		}
 	}
 	if (what == NULL)
-		return conf_problem(bind->problems, node, "name one, such as emit or http",
-				    "there is no action here");
+		return conf_problem(bind->problems, node,
+		                    "name one, such as emit or http",
+		                    "there is no action here");
 	if (bind_record(bind, &conditions, act_rows, act) < 0)
 		return HEED_E_CONFIG;
 	if (r == 0 && act->probe != NULL && act->probe_done == NULL)
 		return conf_problem(bind->problems, node,
-				    "add done: EXPRESSION over the probe's .result",
-				    "a probe needs to know what shows that it happened");
+		                    "add done: EXPRESSION over the probe's .result",
+		                    "a probe needs to know what shows that it happened");
 	return r;
 }
 
@@ -158,8 +177,9 @@ acts_bind(struct bind *bind, const struct conf_node *node, void *field)
 	size_t i;
 
 	if (node->kind != CONF_LIST)
-		return conf_problem(bind->problems, node, "write each action as \"- kind: ...\"",
-				    "expected a list of actions");
+		return conf_problem(bind->problems, node,
+		                    "write each action as \"- kind: ...\"",
+		                    "expected a list of actions");
 	acts->items = ARENA_ARRAY(bind->arena, struct act, node->n);
 	if (acts->items == NULL)
 		return HEED_E_NOMEM;
@@ -178,7 +198,7 @@ acts_bind(struct bind *bind, const struct conf_node *node, void *field)
 /* `input` with .result set. */
 static int
 with_result(struct arena *arena, struct heed_json input, struct heed_json result,
-	    struct heed_json *ret_input)
+            struct heed_json *ret_input)
 {
 	struct json_build build;
 	uint32_t i;

@@ -1,5 +1,6 @@
 /*
- * acts.h - a list of actions in a configuration (`then:`): binding it, running it in order.
+ * acts.h - a list of actions in a configuration (`then:`): binding it, running it in
+ * order.
  */
 #ifndef HEED_PATTERN_ACTS_H
 #define HEED_PATTERN_ACTS_H
@@ -12,14 +13,15 @@ struct acts {
 	size_t n;
 };
 
-/* For an OPTION_CUSTOM row whose field is a struct acts: a list of mappings, each with one
- * action kind ("emit: {...}") and, beside it, `if`, `timeout`, `retry`, `probe`, `done`. Steps are
- * named after their place: "then.1", "then.2" ... */
+/* For an OPTION_CUSTOM row whose field is a struct acts: a list of mappings, each with
+ * one action kind ("emit: {...}") and, beside it, `if`, `timeout`, `retry`, `probe`,
+ * `done`. Steps are named after their place: "then.1", "then.2" ... */
 int acts_bind(struct bind *bind, const struct conf_node *node, void *field);
 /* One action (a mapping with one kind) without conditions: for probes. */
-int acts_bind_one(struct bind *bind, const struct conf_node *node, struct action **ret_action);
-/* Perform them in order as steps of `run`. `input` holds .event and .answer; .result becomes
- * what the action before gave. As flow_act. */
+int acts_bind_one(struct bind *bind, const struct conf_node *node,
+                  struct action **ret_action);
+/* Perform them in order as steps of `run`. `input` holds .event and .answer; .result
+ * becomes what the action before gave. As flow_act. */
 int acts_run(struct run *run, const struct acts *acts, struct heed_json input);
 
 #endif

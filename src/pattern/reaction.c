@@ -1,5 +1,6 @@
 /*
- * reaction.c - see reaction.h. The flow reads straight down: ask, then the actions in order.
+ * reaction.c - see reaction.h. The flow reads straight down: ask, then the actions in
+ * order.
  */
 #include "pattern/reaction.h"
 
@@ -33,23 +34,40 @@ static const char *const mapping_type[] = {"object", NULL};
 static const char *const list_type[] = {"array", NULL};
 
 const struct option reaction_options[] = {
-	{.name = "on", .kind = OPTION_TEXTS, .offset = offsetof(struct reaction, on),
-	 .flags = OPTION_REQUIRED,
-	 .help = "event type or types; a trailing * matches any rest"},
-	{.name = "when", .kind = OPTION_EXPR, .offset = offsetof(struct reaction, when),
-	 .help = "react only when this expression over .event is true"},
-	{.name = "key", .kind = OPTION_EXPR, .offset = offsetof(struct reaction, key),
-	 .help = "events with the same key are handled one after the other, in order of "
-		 "arrival; others in parallel"},
-	{.name = "concurrency", .kind = OPTION_INT,
-	 .offset = offsetof(struct reaction, concurrency), .fallback = "1000", .min = 1,
-	 .max = 100000, .help = "runs of this reaction at once"},
-	{.name = "ask", .kind = OPTION_CUSTOM, .offset = offsetof(struct reaction, ask),
-	 .bind = bind_ask, .names = mapping_type, .rows = ask_options,
-	 .help = "the question to a model; without it the event alone decides"},
-	{.name = "then", .kind = OPTION_CUSTOM, .offset = offsetof(struct reaction, then),
-	 .bind = acts_bind, .names = list_type,
-	 .help = "actions, carried out in this order"},
+	{.name = "on",
+         .kind = OPTION_TEXTS,
+         .offset = offsetof(struct reaction, on),
+         .flags = OPTION_REQUIRED,
+         .help = "event type or types; a trailing * matches any rest"},
+	{.name = "when",
+         .kind = OPTION_EXPR,
+         .offset = offsetof(struct reaction, when),
+         .help = "react only when this expression over .event is true"},
+	{.name = "key",
+         .kind = OPTION_EXPR,
+         .offset = offsetof(struct reaction, key),
+         .help = "events with the same key are handled one after the other, in order of "
+                 "arrival; others in parallel"},
+	{.name = "concurrency",
+         .kind = OPTION_INT,
+         .offset = offsetof(struct reaction, concurrency),
+         .fallback = "1000",
+         .min = 1,
+         .max = 100000,
+         .help = "runs of this reaction at once"},
+	{.name = "ask",
+         .kind = OPTION_CUSTOM,
+         .offset = offsetof(struct reaction, ask),
+         .bind = bind_ask,
+         .names = mapping_type,
+         .rows = ask_options,
+         .help = "the question to a model; without it the event alone decides"},
+	{.name = "then",
+         .kind = OPTION_CUSTOM,
+         .offset = offsetof(struct reaction, then),
+         .bind = acts_bind,
+         .names = list_type,
+         .help = "actions, carried out in this order"},
 	OPTION_ROWS_END,
 };
 
@@ -86,13 +104,13 @@ matches(struct heed_str pattern, struct heed_str type)
 {
 	if (str_ends(pattern, "*"))
 		return str_eq(str_head(type, pattern.len - 1),
-			      str_head(pattern, pattern.len - 1));
+		              str_head(pattern, pattern.len - 1));
 	return str_eq(pattern, type);
 }
 
 static int
-wants(const struct definition *definition, const struct event *event, struct arena *scratch,
-      bool *ret_wanted, struct heed_error *error)
+wants(const struct definition *definition, const struct event *event,
+      struct arena *scratch, bool *ret_wanted, struct heed_error *error)
 {
 	const struct reaction *reaction = definition->config;
 	struct heed_member member = {HEED_STR("event"), event->root};
@@ -114,7 +132,7 @@ wants(const struct definition *definition, const struct event *event, struct are
 
 static int
 set_identity(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
-	     struct definition *definition)
+             struct definition *definition)
 {
 	unsigned char digest[ID_DIGEST_SIZE];
 	struct heed_json text;
@@ -139,8 +157,8 @@ set_identity(struct bind *bind, const struct conf_node *key, const struct conf_n
 static const char *const roots[] = {"event", "answer", "result", NULL};
 
 int
-reaction_bind(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
-	      struct definition **ret_definition)
+reaction_bind(struct bind *bind, const struct conf_node *key,
+              const struct conf_node *node, struct definition **ret_definition)
 {
 	struct definition *definition = ARENA_NEW(bind->arena, struct definition);
 	struct reaction *reaction = ARENA_NEW(bind->arena, struct reaction);
@@ -154,8 +172,8 @@ reaction_bind(struct bind *bind, const struct conf_node *key, const struct conf_
 	bind->roots = outer;
 	HEED_TRY(r);
 	if (reaction->ask == NULL && reaction->then.n == 0)
-		return conf_problem(bind->problems, key, "add ask: or then:",
-				    "the reaction does nothing");
+		return conf_problem(bind->problems, key,
+		                    "add ask: or then:", "the reaction does nothing");
 	definition->kind = &reaction_kind;
 	definition->key = reaction->key;
 	definition->concurrency = reaction->concurrency;

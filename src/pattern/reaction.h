@@ -12,8 +12,8 @@ extern const struct flow_kind reaction_kind;
 extern const struct option reaction_options[];
 
 /* Bind one entry into a new definition (one reference, yours). Its memory is bind's. */
-int reaction_bind(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
-		  struct definition **ret_definition);
+int reaction_bind(struct bind *bind, const struct conf_node *key,
+                  const struct conf_node *node, struct definition **ret_definition);
 /* The model that it asks, or the empty text. */
 struct heed_str reaction_model(const struct definition *definition);
 

@@ -30,9 +30,9 @@ test_numbers(void **state)
 {
 	(void)state;
 	round_trip("[9223372036854775807,-9223372036854775808,18446744073709551615]",
-		   "[9223372036854775807,-9223372036854775808,18446744073709551615]");
+	           "[9223372036854775807,-9223372036854775808,18446744073709551615]");
 	round_trip("[18446744073709551616,0.1,1.0,-0.0,-0,1e-400,1E2]",
-		   "[1.8446744073709552e+19,0.1,1,-0,-0,0,100]");
+	           "[1.8446744073709552e+19,0.1,1,-0,-0,0,100]");
 	round_trip("5", "5");
 }
 
@@ -40,8 +40,9 @@ static void
 test_text(void **state)
 {
 	(void)state;
-	round_trip(" {\"a\" : [ true , null ] , \"b\" : \"\\u00e9\\ud83d\\ude00\\u0000\\n\" } ",
-		   "{\"a\":[true,null],\"b\":\"\xc3\xa9\xf0\x9f\x98\x80\\u0000\\n\"}");
+	round_trip(" {\"a\" : [ true , null ] , \"b\" : "
+	           "\"\\u00e9\\ud83d\\ude00\\u0000\\n\" } ",
+	           "{\"a\":[true,null],\"b\":\"\xc3\xa9\xf0\x9f\x98\x80\\u0000\\n\"}");
 	round_trip("{\"a\":1,\"b\":2,\"a\":3}", "{\"a\":3,\"b\":2}");
 }
 
@@ -49,9 +50,11 @@ static void
 test_malformed(void **state)
 {
 	static const char *const bad[] = {
-		"", " ", "{", "[1,2", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "01", "[01]", "1.", "-",
-		"1e", "nul", "truex", "\"a", "\"\\ud800\"", "\"\x80\"", "[1 2]", "5 6", "1],[2",
-		"1,2", "]", "{\"a\":1} x", "[1e400]", "'a'", "{a:1}", "[NaN]", "\"\t\"",
+		"",          " ",     "{",     "[1,2",        "[1,]",        "{\"a\":1,}",
+		"{\"a\" 1}", "01",    "[01]",  "1.",          "-",           "1e",
+		"nul",       "truex", "\"a",   "\"\\ud800\"", "\"\x80\"",    "[1 2]",
+		"5 6",       "1],[2", "1,2",   "]",           "{\"a\":1} x", "[1e400]",
+		"'a'",       "{a:1}", "[NaN]", "\"\t\"",
 	};
 	struct arena arena;
 	struct heed_error error;
@@ -80,17 +83,19 @@ test_depth(void **state)
 	memset(text, '[', 2000);
 	memset(text + 2000, ']', 2000);
 	assert_int_equal(json_parse(&arena, (struct heed_str){text, 4000}, &value, NULL),
-			 HEED_E_INVALID);
-	assert_int_equal(json_parse(&arena, (struct heed_str){text + 1900, 200}, &value, NULL), 0);
+	                 HEED_E_INVALID);
+	assert_int_equal(
+		json_parse(&arena, (struct heed_str){text + 1900, 200}, &value, NULL), 0);
 	arena_done(&arena);
 }
 
 static void
 test_compare(void **state)
 {
-	static const char ordered[] =
-		"[null,false,true,-1,0.5,1,9007199254740992,9007199254740993,1e300,\"\",\"a\","
-		"\"b\",[],[0],[0,1],[1],{},{\"a\":1},{\"a\":2},{\"a\":1,\"b\":0},{\"b\":0}]";
+	static const char ordered[] = "[null,false,true,-1,0.5,1,9007199254740992,"
+	                              "9007199254740993,1e300,\"\",\"a\","
+				      "\"b\",[],[0],[0,1],[1],{},{\"a\":1},{\"a\":2},{"
+	                              "\"a\":1,\"b\":0},{\"b\":0}]";
 	struct arena arena;
 	struct heed_json all;
 	uint32_t i;
@@ -118,8 +123,9 @@ test_pointer(void **state)
 
 	(void)state;
 	arena_init(&arena, 0);
-	assert_int_equal(
-		json_parse(&arena, str_of("{\"a/b\":{\"~\":[10,20]},\"\":1}"), &value, NULL), 0);
+	assert_int_equal(json_parse(&arena, str_of("{\"a/b\":{\"~\":[10,20]},\"\":1}"),
+	                            &value, NULL),
+	                 0);
 	assert_int_equal(json_pointer(&value, str_of("/a~1b/~0/1"))->i64, 20);
 	assert_int_equal(json_pointer(&value, str_of("/"))->i64, 1);
 	assert_ptr_equal(json_pointer(&value, str_of("")), &value);
@@ -132,9 +138,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_text),
+		cmocka_unit_test(test_numbers),   cmocka_unit_test(test_text),
 		cmocka_unit_test(test_malformed), cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_compare), cmocka_unit_test(test_pointer),
+		cmocka_unit_test(test_compare),   cmocka_unit_test(test_pointer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
