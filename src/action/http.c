@@ -200,7 +200,7 @@ cancel(struct action *action, struct action_call *call)
 const struct action_kind action_http = {
 	.name = "http",
 	.help = "call an HTTP service; 2xx is success, 408, 409, 425, 429 and 5xx are "
-                "tried again",
+		"tried again",
 	.options = options,
 	.size = sizeof(struct http_action),
 	.effect = effect,

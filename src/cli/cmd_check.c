@@ -36,7 +36,7 @@ const struct command cmd_check = {
 	.name = "check",
 	.usage = "[--json] [FILE]",
 	.help = "Check a configuration whole and report every problem with its place. "
-                "Exit 78 "
+		"Exit 78 "
 		"when there are any.",
 	.options = options,
 	.run = run,

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "engine/action.h"
-#include "pattern/reaction.h"
+#include "pattern/kinds.h"
 
 static const struct cli_option options[] = {
 	{"--markdown", NULL, "as Markdown"},
@@ -24,7 +24,6 @@ struct topic {
 static const struct topic topics[] = {
 	{"file", "the top of a configuration file", app_options},
 	{"models", "an entry of models:", model_options},
-	{"reactions", "an entry of reactions:", reaction_options},
 	{"ask", "a question to a model (ask:)", ask_options},
 	{"retry", "when a failed attempt is made again (retry:)", retry_options},
 	{"connections", "an entry of connections:", connection_options},
@@ -34,7 +33,7 @@ static const struct topic topics[] = {
 #define N_TOPICS (sizeof(topics) / sizeof(topics[0]))
 #define TOPICS_MAX 64
 
-/* All topics: the fixed ones, then every source and action of this build. */
+/* All topics: the fixed ones, then every pattern, source and action of this build. */
 static size_t
 all_topics(struct topic all[TOPICS_MAX])
 {
@@ -42,6 +41,9 @@ all_topics(struct topic all[TOPICS_MAX])
 	size_t i;
 
 	memcpy(all, topics, sizeof(topics));
+	for (i = 0; pattern_kinds[i] != NULL && n < TOPICS_MAX; i++)
+		all[n++] = (struct topic){pattern_kinds[i]->section,
+		                          pattern_kinds[i]->help, pattern_kinds[i]->rows};
 	for (i = 0; source_kinds[i] != NULL && n < TOPICS_MAX; i++)
 		all[n++] = (struct topic){source_kinds[i]->name, source_kinds[i]->help,
 		                          source_kinds[i]->options};

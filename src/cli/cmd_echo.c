@@ -38,7 +38,7 @@ const struct command cmd_echo = {
 	.name = "echo",
 	.usage = "[--json] [FILE]",
 	.help = "Print the configuration as it was understood: anchors and merges "
-                "resolved, "
+		"resolved, "
 		"${...} left as written.",
 	.options = options,
 	.run = run,

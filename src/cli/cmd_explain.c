@@ -118,7 +118,7 @@ const struct command cmd_explain = {
 	.name = "explain",
 	.usage = "RUN | EVENT-ID",
 	.help = "Show one run from its event to its outcome: prompt, reply, tokens, "
-                "cost, effects.",
+		"cost, effects.",
 	.options = options,
 	.run = run,
 };

@@ -3,22 +3,7 @@
  */
 #include "cli/look.h"
 
-#include <string.h>
-
-int
-cli_store_place(struct app *app, struct heed_str *ret_place)
-{
-	struct heed_str path = str_from(app->store, 7);
-	const char *slash = strrchr(app->path, '/');
-
-	*ret_place = app->store;
-	if (!str_starts(app->store, "sqlite:") || slash == NULL ||
-	    (path.len > 0 && path.data[0] == '/'))
-		return 0;
-	*ret_place = arena_printf(&app->arena, "sqlite:%.*s/%.*s",
-	                          (int)(slash - app->path), app->path, STR_ARG(path));
-	return ret_place->data == NULL ? HEED_E_NOMEM : 0;
-}
+#include "service/service.h"
 
 int
 cli_look(const struct command *command, int argc, char **argv, cli_look_fn *look)
@@ -37,7 +22,7 @@ cli_look(const struct command *command, int argc, char **argv, cli_look_fn *look
 	load.n_words = 0; /* words are the command's own, not a configuration */
 	r = cli_load(&load, &app);
 	if (r == 0) {
-		r = cli_store_place(&app, &place);
+		r = service_store_place(&app, &place);
 		if (r == 0)
 			r = store_open_readonly(place, &store, &error);
 		if (r == 0)

@@ -13,8 +13,5 @@ cli_look_fn(const struct cli_args *args, struct store *store, struct heed_error 
 /* Parse the command line, load the configuration, open its store for looking, call
  * `look`; returns the exit code. */
 int cli_look(const struct command *command, int argc, char **argv, cli_look_fn *look);
-/* The store of a configuration: a relative path is relative to the configuration's
- * folder. On the app's arena. HEED_E_NOMEM. */
-int cli_store_place(struct app *app, struct heed_str *ret_place);
 
 #endif

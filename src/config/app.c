@@ -12,7 +12,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "pattern/reaction.h"
+#include "base/mem.h"
+#include "pattern/kinds.h"
 
 #define FILE_MAX (8 * 1024 * 1024)
 
@@ -128,21 +129,24 @@ bind_sources(struct bind *bind, const struct conf_node *node, void *field)
 	return worst;
 }
 
+/* The entries of a pattern's section become definitions. */
 static int
-bind_reactions(struct bind *bind, const struct conf_node *node, void *field)
+bind_section(struct bind *bind, const struct conf_node *node,
+             const struct pattern_kind *pattern)
 {
 	struct app *app = app_of(bind);
 	int worst = 0;
 	size_t i;
 
 	if (node->kind != CONF_MAP)
-		return conf_problem(bind->problems, node, "write: name: {on: ...}",
-		                    "expected a mapping of names to reactions");
-	app->definitions = ARENA_ARRAY(bind->arena, struct definition *, node->n);
-	if (app->definitions == NULL)
+		return conf_problem(bind->problems, node, "write: name: {...}",
+		                    "expected a mapping of names to %s",
+		                    pattern->section);
+	if (mem_grow((void **)&app->definitions, &app->cap_definitions,
+	             app->n_definitions + node->n, sizeof(*app->definitions)) < 0)
 		return HEED_E_NOMEM;
 	for (i = 0; i < node->n; i++) {
-		int r = reaction_bind(bind, &node->keys[i], &node->items[i],
+		int r = pattern->bind(bind, &node->keys[i], &node->items[i],
 		                      &app->definitions[app->n_definitions]);
 
 		if (r == 0)
@@ -151,6 +155,12 @@ bind_reactions(struct bind *bind, const struct conf_node *node, void *field)
 			worst = r;
 	}
 	return worst;
+}
+
+static int
+bind_reactions(struct bind *bind, const struct conf_node *node, void *field)
+{
+	return bind_section(bind, node, &pattern_reaction);
 }
 
 static const char *const mapping_type[] = {"object", NULL};
@@ -229,50 +239,13 @@ check_models(struct app *app)
 	return worst;
 }
 
-/* Every model that is asked must be there. */
-static int
-check_asked(struct app *app)
-{
-	const struct conf_node *map = conf_get(app->root, "reactions");
-	const char *names[64];
-	int worst = 0;
-	size_t n = 0;
-	size_t i;
-
-	for (; n < 64 && n < app->models.n; n++)
-		names[n] = arena_cstr(&app->arena,
-		                      ((struct model *)app->models.items)[n].name);
-	for (i = 0; i < app->n_definitions; i++) {
-		struct heed_str asked = reaction_model(app->definitions[i]);
-		const struct conf_node *reaction;
-		const struct conf_node *ask;
-		const char *near;
-		char hint[128];
-
-		if (asked.len == 0 || app_model(app, asked) != NULL)
-			continue;
-		reaction = conf_get(map, app->definitions[i]->name.data);
-		ask = reaction != NULL ? conf_get(reaction, "ask") : NULL;
-		near = error_nearest(asked, names, n);
-		(void)snprintf(hint, sizeof(hint),
-		               near != NULL ? "did you mean \"%s\"?"
-		                            : "add it under models:%s",
-		               near != NULL ? near : "");
-		worst = conf_problem(&app->problems,
-		                     ask != NULL ? conf_get(ask, "model") : NULL, hint,
-		                     "there is no model \"%.*s\"", STR_ARG(asked));
-	}
-	return worst;
-}
-
 static int
 check_whole(struct app *app)
 {
 	int models = check_models(app);
-	int asked = check_asked(app);
 	int expressions = bind_check_exprs(&app->bind);
 
-	return models < 0 ? models : asked < 0 ? asked : expressions;
+	return models < 0 ? models : expressions;
 }
 
 int
@@ -351,6 +324,7 @@ void
 app_done(struct app *app)
 {
 	bind_free_owned(&app->bind);
+	mem_free(app->definitions);
 	expr_set_free(app->exprs);
 	arena_done(&app->arena);
 	memset(app, 0, sizeof(*app));
@@ -369,10 +343,13 @@ app_model(const struct app *app, struct heed_str name)
 }
 
 int
-app_revive(struct app *app, const char *kind, struct heed_str name, struct heed_str text,
-           struct definition **ret_definition, struct heed_error *error)
+app_revive(struct app *app, struct heed_str flow, struct heed_str name,
+           struct heed_str text, struct definition **ret_definition,
+           struct heed_error *error)
 {
+	const struct pattern_kind *pattern = pattern_find(flow);
 	struct conf_problems *outer = app->bind.problems;
+	const struct conf_node *outer_root = app->bind.root;
 	struct conf_problems problems;
 	struct conf_node key = {.kind = CONF_SCALAR,
 	                        .file = "stored definition",
@@ -384,17 +361,23 @@ app_revive(struct app *app, const char *kind, struct heed_str name, struct heed_
 	struct heed_json stored;
 	int r;
 
-	(void)kind;
+	if (pattern == NULL)
+		return error_set(error, HEED_E_NEWER,
+		                 "this heed has no pattern \"%.*s\", which the run is of",
+		                 STR_ARG(flow));
 	conf_problems_init(&problems, &app->arena);
 	app->bind.problems = &problems;
+	app->bind.root =
+		NULL; /* what it refers to may be gone: found out when it is used */
 	r = json_parse(&app->arena, text, &stored, error);
 	if (r == 0)
 		r = conf_from_json(&app->arena, "stored definition", stored, &root);
 	if (r == 0)
 		r = conf_expand(&app->arena, root, &problems);
 	if (r == 0)
-		r = reaction_bind(&app->bind, &key, root, ret_definition);
+		r = pattern->bind(&app->bind, &key, root, ret_definition);
 	app->bind.problems = outer;
+	app->bind.root = outer_root;
 	if (r < 0)
 		return error_set(
 			error, r, "the definition that the run started with: %.*s",

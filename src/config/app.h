@@ -35,7 +35,7 @@ struct app {
 	struct app_source *sources;
 	size_t n_sources;
 	struct definition **definitions;
-	size_t n_definitions;
+	size_t n_definitions, cap_definitions;
 };
 
 /* The top-level rows, for documentation and the editors' schema. */
@@ -51,9 +51,9 @@ void app_done(struct app *app);
 /* A model by name, or NULL. */
 struct model *app_model(const struct app *app, struct heed_str name);
 /* Make a definition again from a stored text; its memory is the app's. */
-int
-app_revive(struct app *app, const char *kind, struct heed_str name, struct heed_str text,
-           struct definition **ret_definition, struct heed_error *error);
+int app_revive(struct app *app, struct heed_str flow, struct heed_str name,
+               struct heed_str text, struct definition **ret_definition,
+               struct heed_error *error);
 /* Append the problems as text, a line each: "file:line:column: what (hint)". */
 void app_write_problems(const struct app *app, struct heed_buf *buf);
 

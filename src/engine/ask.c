@@ -20,11 +20,14 @@
 #include "engine/core.h"
 #include "model/structured.h"
 
+static const char *const models_map[] = {"models", NULL};
+
 const struct option ask_options[] = {
 	{.name = "model",
          .kind = OPTION_TEXT,
          .offset = offsetof(struct ask, model),
-         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY | OPTION_REFERENCE,
+         .names = models_map,
          .help = "a name under models:"},
 	{.name = "name",
          .kind = OPTION_TEXT,

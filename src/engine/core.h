@@ -85,6 +85,7 @@ struct lane_of_key {
 /* All runs of one name, whatever definition they started with. */
 struct queue {
 	struct queue *next;
+	const char *flow; /* name of its kind */
 	struct heed_str name;
 	int64_t concurrency;
 	int64_t active;
@@ -173,7 +174,11 @@ void journal_unwrite(struct run *run);
 struct heed_str journal_effect_key(struct run *run, struct heed_str step);
 
 /* ---- dispatch.c */
-struct queue *queue_find(struct engine *engine, struct heed_str name, int create);
+/* By the flow's name ("reaction") and the definition's; NULL when there is none. */
+struct queue *
+queue_find(struct engine *engine, struct heed_str flow, struct heed_str name);
+/* Of a definition; made when it is not there. NULL without memory. */
+struct queue *queue_of(struct engine *engine, const struct definition *definition);
 void queue_free(struct queue *queue);
 void dispatch_add(struct run *run);  /* NEW into its queue or lane: READY */
 void dispatch_left(struct run *run); /* it ended: the next of its lane may go on */

@@ -11,15 +11,23 @@
 #define BURST 256
 
 struct queue *
-queue_find(struct engine *engine, struct heed_str name, int create)
+queue_find(struct engine *engine, struct heed_str flow, struct heed_str name)
 {
-	struct queue *queue;
+	struct queue *queue = engine->queues;
 
-	for (queue = engine->queues; queue != NULL; queue = queue->next)
-		if (str_eq(queue->name, name))
-			return queue;
-	if (!create)
-		return NULL;
+	while (queue != NULL && !(str_is(flow, queue->flow) && str_eq(queue->name, name)))
+		queue = queue->next;
+	return queue;
+}
+
+struct queue *
+queue_of(struct engine *engine, const struct definition *definition)
+{
+	struct heed_str name = definition->name;
+	struct queue *queue = queue_find(engine, str_of(definition->kind->name), name);
+
+	if (queue != NULL)
+		return queue;
 	queue = mem_new(sizeof(*queue));
 	if (queue == NULL)
 		return NULL;
@@ -28,6 +36,7 @@ queue_find(struct engine *engine, struct heed_str name, int create)
 		mem_free(queue);
 		return NULL;
 	}
+	queue->flow = definition->kind->name;
 	TAILQ_INIT(&queue->ready);
 	queue->concurrency = 1;
 	queue->next = engine->queues;

@@ -98,7 +98,7 @@ engine_free(struct engine *engine)
 int
 engine_add(struct engine *engine, struct definition *definition)
 {
-	struct queue *queue = queue_find(engine, definition->name, 1);
+	struct queue *queue = queue_of(engine, definition);
 
 	if (queue == NULL)
 		return HEED_E_NOMEM;
@@ -147,15 +147,14 @@ static struct definition *
 find_definition(struct recovery *recovery, const struct store_run *row)
 {
 	struct engine *engine = recovery->engine;
-	struct queue *queue = queue_find(engine, row->name, 1);
+	struct queue *queue = queue_find(engine, row->flow, row->name);
 	struct definition *definition = NULL;
 	struct heed_str text;
 	struct arena scratch;
 	size_t i;
 
-	if (queue == NULL)
-		return NULL;
-	if (queue->current != NULL && str_eq(queue->current->hash, row->definition))
+	if (queue != NULL && queue->current != NULL &&
+	    str_eq(queue->current->hash, row->definition))
 		return queue->current;
 	for (i = 0; i < recovery->n_revived; i++)
 		if (str_eq(recovery->revived[i]->hash, row->definition) &&
@@ -166,7 +165,7 @@ find_definition(struct recovery *recovery, const struct store_run *row)
 	                          recovery->error) == 0 &&
 	    mem_grow((void **)&recovery->revived, &recovery->cap_revived,
 	             recovery->n_revived + 1, sizeof(definition)) == 0 &&
-	    engine->options.revive(engine->options.arg, "reaction", row->name, text,
+	    engine->options.revive(engine->options.arg, row->flow, row->name, text,
 	                           &definition, recovery->error) == 0) {
 		definition->stored = true;
 		definition->hash = arena_str(&engine->memory, row->definition);
@@ -275,7 +274,7 @@ recover_run(void *arg, const struct store_run *row, const struct store_event *ev
 
 	if (r == HEED_E_NOTFOUND) {
 		log_event(LOG_ERROR, "run left as it is", LOG_N("run", row->id),
-		          LOG_S("reaction", row->name),
+		          LOG_S("flow", row->flow), LOG_S("name", row->name),
 		          LOG_S("error", str_of(recovery->error->text)));
 		return 0;
 	}
@@ -342,7 +341,7 @@ engine_redrive(struct engine *engine, int64_t run_id, const char *how,
 	if (run == NULL)
 		return error_set(error, HEED_E_NOTFOUND, "there is no run %lld",
 		                 (long long)run_id);
-	queue = queue_find(engine, run->definition->name, 0);
+	queue = queue_of(engine, run->definition);
 	if (queue != NULL && queue->current != NULL &&
 	    queue->current != run->definition) {
 		queue->current->refs++;

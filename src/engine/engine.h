@@ -47,7 +47,7 @@ struct engine_options {
 	const struct model *(*model)(void *arg, struct heed_str name);
 	/* Make a definition from its stored text, for runs of an earlier configuration.
 	 */
-	int (*revive)(void *arg, const char *kind, struct heed_str name,
+	int (*revive)(void *arg, struct heed_str flow, struct heed_str name,
 	              struct heed_str text, struct definition **ret_definition,
 	              struct heed_error *error);
 	/* A run ended or an event was taken: for `dev`, `demo` and metrics. May be NULL.

@@ -28,8 +28,9 @@ journal_effect_key(struct run *run, struct heed_str step)
 	char place[ID_UUID_SIZE];
 	const struct event *event = &run->event->event;
 	struct heed_str name = arena_printf(
-		&run->arena, "%.*s\n%.*s\n%.*s\n%.*s", STR_ARG(event->source),
-		STR_ARG(event->id), STR_ARG(run->definition->name), STR_ARG(step));
+		&run->arena, "%.*s\n%.*s\n%s\n%.*s\n%.*s", STR_ARG(event->source),
+		STR_ARG(event->id), run->definition->kind->name,
+		STR_ARG(run->definition->name), STR_ARG(step));
 
 	return arena_str(&run->arena, id_uuid5(place, id_space, name));
 }

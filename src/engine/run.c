@@ -63,7 +63,7 @@ run_new(struct engine *engine, struct definition *definition, struct event_ref *
 
 	if (run == NULL)
 		return NULL;
-	run->queue = queue_find(engine, definition->name, 1);
+	run->queue = queue_of(engine, definition);
 	if (run->queue == NULL) {
 		mem_free(run);
 		return NULL;

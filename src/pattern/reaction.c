@@ -1,11 +1,11 @@
 /*
- * reaction.c - see reaction.h. The flow reads straight down: ask, then the actions in
- * order.
+ * reaction.c - pattern 1: on an event, ask a model, then act on its answer.
+ *
+ * The flow reads straight down: ask, then the actions in order.
  */
-#include "pattern/reaction.h"
+#include "pattern/kinds.h"
 
 #include "base/error.h"
-#include "base/id.h"
 #include "base/json.h"
 #include "pattern/acts.h"
 
@@ -130,34 +130,12 @@ wants(const struct definition *definition, const struct event *event,
 	return expr_test(reaction->when, input, scratch, ret_wanted, error);
 }
 
-static int
-set_identity(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
-             struct definition *definition)
-{
-	unsigned char digest[ID_DIGEST_SIZE];
-	struct heed_json text;
-	struct heed_buf buf;
-
-	HEED_TRY(conf_json(bind->arena, node, 1, &text));
-	buf_init(&buf, 0);
-	json_write(&buf, text, JSON_CANONICAL);
-	definition->text = arena_str(bind->arena, buf_str(&buf));
-	id_sha256(definition->text, digest);
-	buf_reset(&buf);
-	buf_add_hex(&buf, digest, 16);
-	definition->hash = arena_str(bind->arena, buf_str(&buf));
-	definition->name = arena_str(bind->arena, key->text);
-	buf_done(&buf);
-	if (definition->text.data == NULL || definition->hash.data == NULL ||
-	    definition->name.data == NULL)
-		return HEED_E_NOMEM;
-	return 0;
-}
-
 static const char *const roots[] = {"event", "answer", "result", NULL};
 
-int
-reaction_bind(struct bind *bind, const struct conf_node *key,
+static const struct flow_kind reaction_flow;
+
+static int
+bind_reaction(struct bind *bind, const struct conf_node *key,
               const struct conf_node *node, struct definition **ret_definition)
 {
 	struct definition *definition = ARENA_NEW(bind->arena, struct definition);
@@ -174,26 +152,26 @@ reaction_bind(struct bind *bind, const struct conf_node *key,
 	if (reaction->ask == NULL && reaction->then.n == 0)
 		return conf_problem(bind->problems, key,
 		                    "add ask: or then:", "the reaction does nothing");
-	definition->kind = &reaction_kind;
+	definition->kind = &reaction_flow;
 	definition->key = reaction->key;
 	definition->concurrency = reaction->concurrency;
 	definition->config = reaction;
 	definition->refs = 1;
-	HEED_TRY(set_identity(bind, key, node, definition));
+	HEED_TRY(pattern_identify(bind, key, node, definition));
 	*ret_definition = definition;
 	return 0;
 }
 
-struct heed_str
-reaction_model(const struct definition *definition)
-{
-	const struct reaction *reaction = definition->config;
-
-	return reaction->ask != NULL ? reaction->ask->model : (struct heed_str){NULL, 0};
-}
-
-const struct flow_kind reaction_kind = {
+static const struct flow_kind reaction_flow = {
 	.name = "reaction",
 	.step = step,
 	.wants = wants,
+};
+
+const struct pattern_kind pattern_reaction = {
+	.section = "reactions",
+	.help = "on an event, ask a model, then act, by name",
+	.rows = reaction_options,
+	.flow = &reaction_flow,
+	.bind = bind_reaction,
 };

@@ -1,0 +1,222 @@
+/*
+ * service.c - see service.h.
+ */
+#include "service/service.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+int
+service_store_place(struct app *app, struct heed_str *ret_place)
+{
+	struct heed_str path = str_from(app->store, 7);
+	const char *slash = strrchr(app->path, '/');
+
+	*ret_place = app->store;
+	if (!str_starts(app->store, "sqlite:") || slash == NULL ||
+	    (path.len > 0 && path.data[0] == '/'))
+		return 0;
+	*ret_place = arena_printf(&app->arena, "sqlite:%.*s/%.*s",
+	                          (int)(slash - app->path), app->path, STR_ARG(path));
+	return ret_place->data == NULL ? HEED_E_NOMEM : 0;
+}
+
+/* What a running heed is made of, in order of making; unmade in reverse. */
+struct service {
+	struct app *app;
+	struct loop *loop;
+	struct http_client *http;
+	struct gateway *gateway;
+	struct store *store;
+	struct engine *engine;
+	size_t n_started; /* sources */
+	bool stopping;
+};
+
+static const struct model *
+find_model(void *arg, struct heed_str name)
+{
+	return app_model(((struct service *)arg)->app, name);
+}
+
+static int
+revive(void *arg, struct heed_str flow, struct heed_str name, struct heed_str text,
+       struct definition **ret_definition, struct heed_error *error)
+{
+	return app_revive(((struct service *)arg)->app, flow, name, text, ret_definition,
+	                  error);
+}
+
+/* One line an outcome. */
+static void
+tell(void *arg, const struct run *run)
+{
+	struct run_view view;
+	struct heed_buf answer;
+
+	(void)arg;
+	run_view(run, &view);
+	buf_init(&answer, 2048);
+	json_write(&answer, view.answer, JSON_COMPACT);
+	log_event(view.class.len > 0 ? LOG_WARN : LOG_INFO, "run", LOG_N("id", view.id),
+	          LOG_S("state", str_of(view.state)), LOG_S("reaction", view.name),
+	          LOG_S("type", view.event->type), LOG_S("event", view.event->id),
+	          LOG_S("answer", buf_str(&answer)), LOG_S("model", view.model),
+	          LOG_S("class", view.class), LOG_S("text", view.text),
+	          LOG_N("tokens", view.input_tokens + view.output_tokens),
+	          LOG_N("cost_nano_usd", view.cost_nano), LOG_N("ms", view.elapsed_ms));
+	buf_done(&answer);
+}
+
+static void
+drained(void *arg)
+{
+	loop_stop(((struct service *)arg)->loop);
+}
+
+static void
+stop_sources(struct service *service)
+{
+	while (service->n_started > 0) {
+		struct source *source =
+			service->app->sources[--service->n_started].source;
+
+		source->kind->stop(source);
+	}
+}
+
+static void
+terminate(void *arg)
+{
+	struct service *service = arg;
+
+	if (service->stopping) { /* a second signal: now */
+		loop_stop(service->loop);
+		return;
+	}
+	service->stopping = true;
+	log_event(LOG_INFO, "stopping: what is under way is finished first",
+	          LOG_S("name", service->app->name));
+	engine_drain(service->engine, drained, service);
+}
+
+static int
+make_engine(struct service *service, struct heed_error *error)
+{
+	struct app *app = service->app;
+	struct engine_options settings = {
+		.loop = service->loop,
+		.store = service->store,
+		.gateway = service->gateway,
+		.http = service->http,
+		.connections = app->connections.items,
+		.n_connections = app->connections.n,
+		.name = app->name,
+		.limits = app->limits,
+		.model = find_model,
+		.revive = revive,
+		.watch = tell,
+		.arg = service,
+	};
+	size_t i;
+
+	if (engine_new(&settings, &service->engine) < 0)
+		return error_nomem(error);
+	for (i = 0; i < app->n_definitions; i++)
+		if (engine_add(service->engine, app->definitions[i]) < 0)
+			return error_nomem(error);
+	for (i = 0; i < app->n_sources; i++)
+		if (engine_attach(service->engine, app->sources[i].source) < 0)
+			return error_nomem(error);
+	return engine_start(service->engine, error);
+}
+
+static int
+start_sources(struct service *service, struct heed_error *error)
+{
+	struct app *app = service->app;
+	size_t i;
+
+	for (i = 0; i < app->n_sources; i++) {
+		struct source *source = app->sources[i].source;
+		struct heed_str position = {NULL, 0};
+
+		HEED_TRY(store_read_cursor(service->store, source->name, &app->arena,
+		                           &position, error));
+		if (source->kind->start(source, position, error) < 0) {
+			error_prefix(error, "source %.*s", STR_ARG(source->name));
+			return error->code;
+		}
+		service->n_started++;
+	}
+	return 0;
+}
+
+static int
+make(struct service *service, struct heed_error *error)
+{
+	struct app *app = service->app;
+	struct heed_str place;
+
+	if (loop_new(LOOP_REAL, &service->loop) < 0 ||
+	    http_client_new(service->loop, NULL, &service->http) < 0 ||
+	    gateway_new(service->loop, service->http, NULL, &service->gateway) < 0 ||
+	    service_store_place(app, &place) < 0)
+		return error_nomem(error);
+	HEED_TRY(gateway_add(service->gateway, app->models.items, app->models.n, error));
+	HEED_TRY(store_open(service->loop, place, &service->store, error));
+	HEED_TRY(make_engine(service, error));
+	if (loop_signal(service->loop, SIGTERM, terminate, service) < 0 ||
+	    loop_signal(service->loop, SIGINT, terminate, service) < 0)
+		return error_set(error, HEED_E_IO, "cannot watch signals");
+	return start_sources(service, error);
+}
+
+int
+service_open(struct app *app, struct service **ret_service, struct heed_error *error)
+{
+	struct service *service = mem_new(sizeof(*service));
+	int r;
+
+	if (service == NULL)
+		return error_nomem(error);
+	service->app = app;
+	r = make(service, error);
+	if (r < 0) {
+		service_close(service);
+		return r;
+	}
+	*ret_service = service;
+	return 0;
+}
+
+void
+service_run(struct service *service)
+{
+	log_event(LOG_INFO, "running", LOG_S("name", service->app->name),
+	          LOG_S("store", service->app->store),
+	          LOG_N("reactions", (int64_t)service->app->n_definitions));
+	loop_run(service->loop);
+}
+
+void
+service_close(struct service *service)
+{
+	if (service == NULL)
+		return;
+	stop_sources(service);
+	engine_free(service->engine);
+	store_close(service->store);
+	if (service->gateway != NULL)
+		gateway_remove(service->gateway, service->app->models.items,
+		               service->app->models.n);
+	gateway_free(service->gateway);
+	http_client_free(service->http);
+	loop_free(service->loop);
+	mem_free(service);
+}

@@ -1,0 +1,29 @@
+/*
+ * service.h - a running heed: the parts put together from one configuration, run, and
+ * taken apart again. `heed run`, `heed dev`, the tests beside a configuration and
+ * libheed are all made of it.
+ */
+#ifndef HEED_SERVICE_SERVICE_H
+#define HEED_SERVICE_SERVICE_H
+
+#include "config/app.h"
+#include "engine/engine.h"
+#include "heed.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+struct service;
+
+/* Make everything and start the sources. `app` is loaded and borrowed: it must outlive
+ * the service. Whatever engine_start and the sources' start return, with words. */
+int service_open(struct app *app, struct service **ret_service, struct heed_error *error);
+/* Run until SIGTERM or SIGINT has drained it; a second signal ends at once. */
+void service_run(struct service *service);
+/* Stop the sources and take everything apart. Takes NULL. */
+void service_close(struct service *service);
+
+/* The store of a configuration: a relative path is relative to the configuration's
+ * folder. On the app's arena. HEED_E_NOMEM. */
+int service_store_place(struct app *app, struct heed_str *ret_place);
+
+#endif
