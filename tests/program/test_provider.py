@@ -2,11 +2,13 @@
 
 import http.server
 import json
+import signal
 import threading
 
 import pytest
 
-from test_reaction import CONFIG, Heed, event, signal
+from kit import Heed, event
+from test_reaction import CONFIG
 
 ASKS = CONFIG.replace(
     """    provider: rules
@@ -59,8 +61,7 @@ def ask(tmp_path):
 
     def make(*script):
         provider = Provider(*script)
-        heed = Heed(tmp_path)
-        heed.config.write_text(ASKS.replace("PORT", str(provider.server_port)))
+        heed = Heed(tmp_path, ASKS.replace("PORT", str(provider.server_port)))
         made.append((heed, provider))
         return heed.start(), provider
 

@@ -4,16 +4,14 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 
-HEED = os.environ.get("HEED", str(Path(__file__).parents[2] / "build/src/cli/heed"))
+from kit import HEED, event
 
 CONFIG = """
 heed: 1
@@ -49,75 +47,9 @@ reactions:
 """
 
 
-class Heed:
-    """One process on one folder; start it as often as you like."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.config = folder / "heed.yaml"
-        self.config.write_text(CONFIG)
-        self.process = None
-        self.port = None
-
-    def start(self):
-        self.process = subprocess.Popen(
-            [HEED, "run", str(self.config)], stderr=subprocess.PIPE, text=True
-        )
-        for line in self.process.stderr:
-            if "http on port" in line:
-                self.port = int(line.split()[-1])
-            if " running " in line:
-                break
-        else:
-            raise AssertionError(f"heed ended with {self.process.wait()}")
-        self.reader = None
-        return self
-
-    def post(self, *events):
-        body = json.dumps(list(events)).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/",
-            data=body,
-            headers={"Content-Type": "application/cloudevents-batch+json"},
-        )
-        with urllib.request.urlopen(request, timeout=20) as reply:
-            return reply.status, json.load(reply)
-
-    def rows(self, sql):
-        db = sqlite3.connect(f"file:{self.folder}/shop.db?mode=ro", uri=True)
-        try:
-            return db.execute(sql).fetchall()
-        finally:
-            db.close()
-
-    def until(self, sql, wanted):
-        """Look until the query gives what is wanted."""
-        end = time.monotonic() + 30
-        while (rows := self.rows(sql)) != wanted:
-            assert time.monotonic() < end, rows
-            time.sleep(0.01)
-
-    def stop(self, signum=signal.SIGTERM):
-        if self.process is None:
-            return None
-        self.process.send_signal(signum)
-        self.process.stderr.read()
-        code = self.process.wait(timeout=60)
-        self.process = None
-        return code
-
-
 @pytest.fixture
-def heed(tmp_path):
-    program = Heed(tmp_path)
-    yield program
-    if program.process is not None:
-        program.stop(signal.SIGKILL)
-
-
-def event(n, type="customer_created", **data):
-    data = {"id": n, "email": "a@example.com", "employees": 500, **data}
-    return {"specversion": "1.0", "id": str(n), "source": "/crm", "type": type, "data": data}
+def heed(make_heed):
+    return make_heed(CONFIG)
 
 
 def test_event_to_follow_up(heed):
