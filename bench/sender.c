@@ -5,6 +5,7 @@
  *	usage: sender PORT EVENTS BATCH CONNECTIONS [FIRST_ID]      prints JSON: accepted, seconds
  */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,7 @@ main(int argc, char **argv)
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	struct pollfd fds[CONNECTIONS_MAX];
 	int n, i, open;
+	int on = 1;
 	double begun;
 
 	if (argc < 5 || (n = atoi(argv[4])) > CONNECTIONS_MAX)
@@ -125,6 +127,7 @@ main(int argc, char **argv)
 	begun = now_s();
 	for (i = 0; i < n; i++) {
 		fds[i] = (struct pollfd){.fd = socket(AF_INET, SOCK_STREAM, 0), .events = POLLIN};
+		(void)setsockopt(fds[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		if (connect(fds[i].fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 			fail("sender: connect");
 		if (sent < total)

@@ -2,12 +2,13 @@
  * sqlite_writer.c - the bare limit of durable rows: SQLite alone (WAL, synchronous=FULL)
  * writes rows of heed's shape in transactions of GROUP rows' worth of events.
  *
- * "intake": per event a row of events, of dedup and of runs. "append": per event a row of
- * events only.
+ * "events": per event a row of events, as an append to a stream. "intake": and one of dedup.
+ * "runs": and one of runs.
  *
- *	usage: sqlite_writer FILE intake|append EVENTS GROUP      prints JSON: events, seconds, cpu
+ *	usage: sqlite_writer FILE events|intake|runs EVENTS GROUP      prints JSON: events, seconds, cpu
  */
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,9 +80,10 @@ static const char schema[] =
 	"create index runs_open on runs(state, id) where state <> 5;";
 
 static sqlite3_stmt *events, *dedup, *runs;
+static bool with_dedup, with_run;
 
 static void
-write_event(int64_t n, int with_run)
+write_event(int64_t n)
 {
 	uint64_t hash[2] = {(uint64_t)n * 0x9e3779b97f4a7c15u, (uint64_t)n * 0xbf58476d1ce4e5b9u};
 	char id[32];
@@ -105,11 +107,13 @@ write_event(int64_t n, int with_run)
 	text(events, 10, "");
 	text(events, 11, body);
 	step(events);
-	if (!with_run)
+	if (!with_dedup)
 		return;
 	must(sqlite3_bind_blob(dedup, 1, hash, sizeof(hash), SQLITE_STATIC));
 	number(dedup, 2, 1764000000000000 + n);
 	step(dedup);
+	if (!with_run)
+		return;
 	number(runs, 1, n);
 	number(runs, 2, n);
 	text(runs, 3, "reaction");
@@ -132,11 +136,11 @@ main(int argc, char **argv)
 	int64_t n, total, group;
 	struct rusage usage;
 	double begun;
-	int with_run;
 
 	if (argc != 5)
 		return 2;
-	with_run = strcmp(argv[2], "intake") == 0;
+	with_run = strcmp(argv[2], "runs") == 0;
+	with_dedup = with_run || strcmp(argv[2], "intake") == 0;
 	total = atoll(argv[3]);
 	group = atoll(argv[4]);
 	must(sqlite3_open(argv[1], &db));
@@ -148,7 +152,7 @@ main(int argc, char **argv)
 	for (n = 0; n < total; n++) {
 		if (n % group == 0)
 			must(sqlite3_exec(db, n > 0 ? "commit; begin" : "begin", NULL, NULL, NULL));
-		write_event(n + 1, with_run);
+		write_event(n + 1);
 	}
 	must(sqlite3_exec(db, "commit", NULL, NULL, NULL));
 	(void)getrusage(RUSAGE_SELF, &usage);
