@@ -120,32 +120,44 @@ error_nomem(struct heed_error *error)
 	return error_set(error, HEED_E_NOMEM, "out of memory");
 }
 
-/* Levenshtein distance of names up to 63 bytes; longer ones count as far apart. */
+#define NAME_MAX_LEN 63
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Edits that make `b` of `a`: a letter added, dropped, replaced, or swapped with its
+ * neighbour. Names above NAME_MAX_LEN bytes count as far apart. */
 static size_t
 distance(struct heed_str a, struct heed_str b)
 {
-	size_t row[64];
+	size_t rows[3][NAME_MAX_LEN + 1]; /* of i - 2, i - 1 and i, in turn */
 	size_t i;
 	size_t j;
 
-	if (a.len > 63 || b.len > 63)
-		return 64;
+	if (a.len > NAME_MAX_LEN || b.len > NAME_MAX_LEN)
+		return NAME_MAX_LEN + 1;
 	for (j = 0; j <= b.len; j++)
-		row[j] = j;
+		rows[0][j] = j;
 	for (i = 1; i <= a.len; i++) {
-		size_t diagonal = row[0];
+		const size_t *before = rows[(i + 1) % 3];
+		const size_t *last = rows[(i - 1) % 3];
+		size_t *row = rows[i % 3];
 
 		row[0] = i;
 		for (j = 1; j <= b.len; j++) {
-			size_t best = diagonal + (a.data[i - 1] != b.data[j - 1]);
+			size_t best = last[j - 1] + (a.data[i - 1] != b.data[j - 1]);
 
-			diagonal = row[j];
-			best = best < row[j] + 1 ? best : row[j] + 1;
-			best = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
+			best = least(best, least(last[j], row[j - 1]) + 1);
+			if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] &&
+			    a.data[i - 2] == b.data[j - 1])
+				best = least(best, before[j - 2] + 1);
 			row[j] = best;
 		}
 	}
-	return row[b.len];
+	return rows[a.len % 3][b.len];
 }
 
 const char *

@@ -46,20 +46,18 @@ static const struct source_kind *
 find_source_kind(struct bind *bind, const struct conf_node *type)
 {
 	const char *names[32];
-	const char *near;
-	char hint[96] = "";
+	char hint[CONF_HINT_SIZE];
 	size_t n;
 
-	for (n = 0; n < 32 && source_kinds[n] != NULL; n++) {
+	for (n = 0; n < 31 && source_kinds[n] != NULL; n++) {
 		if (str_is(type->text, source_kinds[n]->name))
 			return source_kinds[n];
 		names[n] = source_kinds[n]->name;
 	}
-	near = error_nearest(type->text, names, n);
-	if (near != NULL)
-		(void)snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);
-	(void)conf_problem(bind->problems, type, hint, "there is no source type \"%.*s\"",
-	                   STR_ARG(type->text));
+	names[n] = NULL;
+	(void)conf_problem(bind->problems, type,
+	                   conf_suggest(hint, type->text, names, "the types are"),
+	                   "there is no source type \"%.*s\"", STR_ARG(type->text));
 	return NULL;
 }
 

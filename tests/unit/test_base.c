@@ -358,6 +358,7 @@ static void
 error_names(void **state)
 {
 	static const char *const names[] = {"timeout", "retry", "model", "on"};
+	static const char *const flag[] = {"flag"};
 
 	assert_string_equal(heed_code_text(HEED_E_NOMEM), "out of memory");
 	assert_string_equal(heed_code_name(HEED_E_UNKNOWN), "UNKNOWN");
@@ -366,6 +367,9 @@ error_names(void **state)
 	assert_non_null(heed_code_name(-12345));
 	assert_string_equal(error_nearest(HEED_STR("timout"), names, 4), "timeout");
 	assert_string_equal(error_nearest(HEED_STR("modell"), names, 4), "model");
+	assert_string_equal(error_nearest(HEED_STR("flga"), flag, 1), "flag");
+	assert_string_equal(error_nearest(HEED_STR("no"), names, 4), "on");
+	assert_null(error_nearest(HEED_STR("gafl"), flag, 1));
 	assert_null(error_nearest(HEED_STR("elephant"), names, 4));
 	assert_null(error_nearest(HEED_STR(""), names, 0));
 }
