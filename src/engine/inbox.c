@@ -285,10 +285,12 @@ deliver(struct engine *engine, struct heed_str source, const struct event *event
         size_t n, struct heed_str position, source_done_fn *done, void *arg,
         int64_t *ret_retry_after_ms)
 {
+	int64_t depth = engine->options.limits.queue_depth;
 	struct intake *intake;
 
-	if (engine->draining ||
-	    engine->unfinished + (int64_t)n > engine->options.limits.queue_depth) {
+	if ((int64_t)n > depth)
+		return HEED_E_LIMIT;
+	if (engine->draining || engine->unfinished + (int64_t)n > depth) {
 		*ret_retry_after_ms = RETRY_AFTER_MS;
 		inbox_pressure(engine);
 		return HEED_E_BUSY;

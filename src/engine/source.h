@@ -57,10 +57,10 @@ struct delivery {
 
 typedef void source_done_fn(void *arg, const struct delivery *delivery);
 
-/* Hand in events with the position that upstream has behind them (empty: none). They are
- * copied. The callback comes on a later turn, in order of delivery. HEED_E_NOMEM, or
- * HEED_E_BUSY at once when a bound is reached (then *ret_retry_after_ms): not accepted.
- */
+/* Hand in events (also none, to move the position only) with the position that upstream
+ * has behind them (empty: none). They are copied. The callback comes on a later turn, in
+ * order of delivery. Not accepted: HEED_E_NOMEM; HEED_E_BUSY at once when a bound is
+ * reached (then *ret_retry_after_ms); HEED_E_LIMIT when `n` is above that bound. */
 int source_deliver(struct source *source, const struct event *events, size_t n,
                    struct heed_str position, source_done_fn *done, void *arg,
                    int64_t *ret_retry_after_ms);

@@ -292,27 +292,36 @@ http_answer(struct http_exchange *public, int status, const char *type,
 }
 
 void
+http_answer_problem(struct http_exchange *exchange, int status, const char *title,
+                    struct heed_str detail, const struct http_header *headers,
+                    size_t n_headers)
+{
+	struct heed_buf body;
+
+	buf_init(&body, 32768);
+	buf_adds(&body, "{\"title\":");
+	json_write_string(&body, str_of(title));
+	buf_addf(&body, ",\"status\":%d,\"detail\":", status);
+	json_write_string(&body, detail);
+	buf_adds(&body, "}\n");
+	http_answer(exchange, status, "application/problem+json", buf_str(&body), headers,
+	            n_headers);
+	buf_done(&body);
+}
+
+void
 http_problem(struct http_exchange *exchange, int status, const char *title,
              const char *format, ...)
 {
 	struct heed_buf detail;
-	struct heed_buf body;
 	va_list args;
 
 	buf_init(&detail, 8192);
-	buf_init(&body, 32768);
 	va_start(args, format);
 	buf_addv(&detail, format, args);
 	va_end(args);
-	buf_adds(&body, "{\"title\":");
-	json_write_string(&body, str_of(title));
-	buf_addf(&body, ",\"status\":%d,\"detail\":", status);
-	json_write_string(&body, buf_str(&detail));
-	buf_adds(&body, "}\n");
-	http_answer(exchange, status, "application/problem+json", buf_str(&body), NULL,
-	            0);
+	http_answer_problem(exchange, status, title, buf_str(&detail), NULL, 0);
 	buf_done(&detail);
-	buf_done(&body);
 }
 
 /* ---- listening

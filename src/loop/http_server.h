@@ -63,6 +63,10 @@ void
 http_answer(struct http_exchange *exchange, int status, const char *type,
             struct heed_str body, const struct http_header *headers, size_t n_headers);
 /* application/problem+json (RFC 9457) with this title and detail. */
+void http_answer_problem(struct http_exchange *exchange, int status, const char *title,
+                         struct heed_str detail, const struct http_header *headers,
+                         size_t n_headers);
+/* The same without headers, formatted. */
 void http_problem(struct http_exchange *exchange, int status, const char *title,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 

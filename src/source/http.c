@@ -46,6 +46,14 @@ static const struct option signature_options[] = {
          .offset = offsetof(struct webhook_key, secret),
          .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
          .help = "what the sender signs with; for standard as it was given: whsec_..."},
+	{.name = "tolerance",
+         .kind = OPTION_DURATION,
+         .offset = offsetof(struct webhook_key, tolerance_ms),
+         .fallback = "5m",
+         .min = 1000,
+         .max = 86400000,
+         .help = "standard: how far the webhook-timestamp may be from now, against "
+                 "messages that were caught and are sent again"},
 	OPTION_ROWS_END,
 };
 
@@ -168,6 +176,10 @@ deliver(struct http_source *http, struct http_exchange *exchange,
 	mem_free(under_way);
 	if (r == HEED_E_BUSY)
 		answer_busy(exchange, retry_after_ms);
+	else if (r == HEED_E_LIMIT)
+		http_problem(exchange, 413, "Content too large",
+		             "%zu events at once are more than limits.queue_depth",
+		             parsed->n);
 	else
 		http_problem(exchange, 503, "Not stored", "%s; send it again",
 		             heed_code_text(r));

@@ -5,30 +5,13 @@
 
 #include <stdio.h>
 
-#include "base/json.h"
-
-void
-answer_problem(struct http_exchange *exchange, int status, const char *title,
-               struct heed_str detail, const struct http_header *headers, size_t n)
-{
-	struct heed_buf body;
-
-	buf_init(&body, 32768);
-	buf_adds(&body, "{\"title\":");
-	json_write_string(&body, str_of(title));
-	buf_addf(&body, ",\"status\":%d,\"detail\":", status);
-	json_write_string(&body, detail);
-	buf_adds(&body, "}\n");
-	http_answer(exchange, status, "application/problem+json", buf_str(&body), headers,
-	            n);
-	buf_done(&body);
-}
+#include "base/str.h"
 
 enum http_verdict
 answer_refuse(struct http_exchange *exchange, int status, const char *title,
               const char *detail)
 {
-	answer_problem(exchange, status, title, str_of(detail), NULL, 0);
+	http_problem(exchange, status, title, "%s", detail);
 	return HTTP_ANSWERED;
 }
 
@@ -61,7 +44,7 @@ answer_busy(struct http_exchange *exchange, int64_t retry_after_ms)
 
 	header.value.len =
 		(size_t)snprintf(seconds, sizeof(seconds), "%lld", (long long)wait_s);
-	answer_problem(
+	http_answer_problem(
 		exchange, 429, "Too many events",
 		HEED_STR("the queue is full, nothing was stored: send it again later"),
 		&header, 1);

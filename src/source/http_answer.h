@@ -8,10 +8,7 @@
 #include "engine/source.h"
 #include "loop/http_server.h"
 
-/* application/problem+json (RFC 9457) with headers. */
-void answer_problem(struct http_exchange *exchange, int status, const char *title,
-                    struct heed_str detail, const struct http_header *headers, size_t n);
-/* The same without headers, for the end of `receive`. */
+/* A problem, for the end of `receive`. */
 enum http_verdict answer_refuse(struct http_exchange *exchange, int status,
                                 const char *title, const char *detail);
 /* 400, 413, 415 or 503 by the error's code, with its words and place. */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "source/cloudevents_http.h"
+#include "source/form.h"
 #include "source/http_answer.h"
 #include "source/http_local.h"
 
@@ -71,7 +72,7 @@ check_sender(const struct http_source *http, struct http_exchange *exchange)
 		const struct http_header ask = {HEED_STR("WWW-Authenticate"),
 		                                HEED_STR("Bearer")};
 
-		answer_problem(
+		http_answer_problem(
 			exchange, 401, "Unauthorized",
 			HEED_STR("send the token as \"Authorization: Bearer TOKEN\""),
 			&ask, 1);
@@ -81,9 +82,10 @@ check_sender(const struct http_source *http, struct http_exchange *exchange)
 		return 0;
 	r = webhook_verify(&http->signature, exchange->headers, exchange->n_headers,
 	                   exchange->body, clock_wall_us(), &error);
-	if (r < 0)
-		(void)answer_refuse(exchange, r == HEED_E_NOMEM ? 503 : 401,
-		                    "Unauthorized", error.text);
+	if (r == HEED_E_REFUSED)
+		(void)answer_refuse(exchange, 401, "Unauthorized", error.text);
+	else if (r < 0)
+		(void)answer_error(exchange, &error);
 	return r;
 }
 
@@ -117,36 +119,6 @@ validate_subscription(const struct http_source *http, struct http_exchange *exch
 }
 
 /* ---- what was sent --------------------------------------------------------- */
-
-/* All parameters of the query but the token, as an object. */
-static int
-read_query(struct http_exchange *exchange, struct heed_json *ret_query,
-           struct heed_error *error)
-{
-	struct heed_str rest = exchange->query;
-	struct json_build build;
-	struct heed_buf buf;
-	int r = 0;
-
-	json_object(&build, &exchange->arena);
-	buf_init(&buf, 0);
-	while (rest.len > 0 && r == 0 && build.len < 256) {
-		struct heed_str value = str_cut(&rest, '&');
-		struct heed_str name = arena_str(&exchange->arena, str_cut(&value, '='));
-
-		buf_reset(&buf);
-		r = url_decode(&buf, value, 1);
-		if (r == 0 && !(str_utf8(buf_str(&buf)) && str_utf8(name)))
-			r = HEED_E_INVALID;
-		if (r == 0 && name.len > 0 && !str_is(name, "access_token"))
-			json_set(&build, name,
-			         json_str(arena_str(&exchange->arena, buf_str(&buf))));
-	}
-	buf_done(&buf);
-	if (r < 0)
-		return error_set(error, r, "the query is not percent-encoded UTF-8");
-	return json_build_end(&build, ret_query) < 0 ? error_nomem(error) : 0;
-}
 
 /* The headers as an object; those that carry secrets stay out of the expressions' sight.
  */
@@ -191,8 +163,13 @@ read_input(struct parsed *parsed, struct http_exchange *exchange, struct heed_js
 	struct json_build build;
 	struct heed_json headers;
 	struct heed_json query;
+	int r;
 
-	HEED_TRY(read_query(exchange, &query, error));
+	r = form_read(&exchange->arena, exchange->query, "access_token", &query, error);
+	if (r < 0) {
+		error_prefix(error, "the query");
+		return r;
+	}
 	HEED_TRY(read_headers(exchange, &headers, error));
 	json_object(&build, &exchange->arena);
 	json_set_cstr(&build, "headers", headers);
@@ -203,22 +180,42 @@ read_input(struct parsed *parsed, struct http_exchange *exchange, struct heed_js
 	return json_build_end(&build, &parsed->input) < 0 ? error_nomem(error) : 0;
 }
 
+static bool
+is_form(struct heed_str content_type)
+{
+	struct heed_str type = str_head(content_type, str_find(content_type, ';'));
+
+	return str_is_nocase(str_trim(type), "application/x-www-form-urlencoded");
+}
+
+static int
+fail_type(const struct http_source *http, struct heed_error *error)
+{
+	return error_set(error, HEED_E_UNSUPPORTED,
+	                 "send JSON: Content-Type: application/cloudevents+json, "
+	                 "application/cloudevents-batch+json, ce- headers%s",
+	                 http->mapping.type != NULL ? ", or application/json" : "");
+}
+
 /* A body that nothing in the headers calls a CloudEvent. */
 static int
 read_plain(const struct http_source *http, struct parsed *parsed,
            struct http_exchange *exchange, struct heed_error *error)
 {
 	struct heed_str type = http_exchange_header(exchange, "content-type");
+	bool mapped = http->mapping.type != NULL;
+	bool form = mapped && is_form(type);
 	struct heed_json body;
 
-	if (!cloudevents_is_json(type) && (type.len > 0 || http->mapping.type == NULL))
-		return error_set(error, HEED_E_UNSUPPORTED,
-		                 "send JSON: Content-Type: application/cloudevents+json, "
-		                 "application/cloudevents-batch+json, or ce- headers");
+	if (!form && !cloudevents_is_json(type) && (type.len > 0 || !mapped))
+		return fail_type(http, error);
 	if (exchange->body.len == 0)
 		return error_set(error, HEED_E_INVALID, "the body is empty");
-	HEED_TRY(json_parse(&exchange->arena, exchange->body, &body, error));
-	if (http->mapping.type != NULL)
+	if (form)
+		HEED_TRY(form_read(&exchange->arena, exchange->body, NULL, &body, error));
+	else
+		HEED_TRY(json_parse(&exchange->arena, exchange->body, &body, error));
+	if (mapped)
 		return read_input(parsed, exchange, body, error);
 	if (!cloudevents_looks_like(body))
 		return error_set(
@@ -283,7 +280,7 @@ http_receive(void *arg, struct http_exchange *exchange)
 	if (str_is(exchange->method, "OPTIONS"))
 		return shake_hands(http, exchange);
 	if (!str_is(exchange->method, "POST")) {
-		answer_problem(
+		http_answer_problem(
 			exchange, 405, "Method not allowed",
 			HEED_STR("POST a CloudEvent here, for example: curl -H "
 		                 "'Content-Type: "

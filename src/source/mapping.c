@@ -6,23 +6,32 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-#define ITEMS_MAX 1000 /* of a body that is split */
-
 const struct option mapping_options[] = {
 	{.name = "type",
          .kind = OPTION_EXPR,
          .offset = offsetof(struct mapping, type),
          .flags = OPTION_REQUIRED,
          .help = "type of the event, for example '\"order_\" + .body.action', or a fixed "
-                 "text in "
-                 "quotes: '\"order_placed\"'"},
+                 "text in quotes: '\"order_placed\"'"},
+	{.name = "each",
+         .kind = OPTION_EXPR,
+         .offset = offsetof(struct mapping, each),
+         .help = "a list, such as .body.records: one event for each item, which the "
+                 "other "
+                 "expressions see as .item; no list and an empty one give none"},
+	{.name = "when",
+         .kind = OPTION_EXPR,
+         .offset = offsetof(struct mapping, when),
+         .help = "whether there is an event at all, for example .body.action != "
+                 "\"ping\"; "
+                 "what is left out is acknowledged and forgotten"},
 	{.name = "id",
          .kind = OPTION_EXPR,
          .offset = offsetof(struct mapping, id),
          .help = "its id, which tells repeated deliveries from new ones; when left out, "
-                 "the headers "
-                 "webhook-id, x-github-delivery and idempotency-key are tried, then a "
-                 "new id is made"},
+                 "over HTTP the headers webhook-id, x-github-delivery and "
+                 "idempotency-key "
+                 "are tried, then a new id is made"},
 	{.name = "source",
          .kind = OPTION_EXPR,
          .offset = offsetof(struct mapping, source),
@@ -38,12 +47,7 @@ const struct option mapping_options[] = {
 	{.name = "data",
          .kind = OPTION_EXPR,
          .offset = offsetof(struct mapping, data),
-         .help = "its data; the whole body when left out"},
-	{.name = "split",
-         .kind = OPTION_BOOL,
-         .offset = offsetof(struct mapping, split),
-         .fallback = "false",
-         .help = "a body that is a list is one event for each item, which is then .body"},
+         .help = "its data; the whole body (with each: the item) when left out"},
 	OPTION_ROWS_END,
 };
 
@@ -118,35 +122,49 @@ eval_time(const struct work *work, int64_t *ret_time_us)
 		"mapping.time gave neither an RFC 3339 time nor seconds since 1970");
 }
 
-/* One event of work->input, whose body is `body`. */
 static int
-map_one(const struct work *work, struct heed_json body,
-        const struct mapping_defaults *defaults, struct event *ret_event)
+set_data(const struct work *work, struct event_parts *parts)
+{
+	int r;
+
+	parts->has_data = true;
+	if (work->mapping->data == NULL)
+		return 0;
+	r = expr_eval(work->mapping->data, work->input, work->arena, &parts->data,
+	              work->error);
+	parts->has_data = r == 0;
+	if (r == 0 || r == HEED_E_NOTFOUND)
+		return 0;
+	error_prefix(work->error, "mapping.data");
+	return r == HEED_E_NOMEM ? r : HEED_E_INVALID;
+}
+
+/* The event that work->input stands for; *ret_n is 0 when `when` leaves it out, else 1.
+ * `data` is what it holds when the mapping does not say. */
+static int
+map_one(const struct work *work, struct heed_json data,
+        const struct mapping_defaults *defaults, struct event *ret_event, size_t *ret_n)
 {
 	const struct mapping *mapping = work->mapping;
 	struct event_parts parts = {
 		.id = defaults->id,
 		.source = defaults->source,
 		.trace = defaults->trace,
-		.has_data = true,
-		.data = body,
+		.data = data,
 	};
+	struct heed_json wanted;
 	int r;
 
+	*ret_n = 0;
+	HEED_TRY(eval(work, "when", mapping->when, &wanted));
+	if (mapping->when != NULL && !json_truthy(wanted))
+		return 0;
 	HEED_TRY(eval_text(work, "type", mapping->type, &parts.type));
 	HEED_TRY(eval_text(work, "id", mapping->id, &parts.id));
 	HEED_TRY(eval_text(work, "source", mapping->source, &parts.source));
 	HEED_TRY(eval_text(work, "subject", mapping->subject, &parts.subject));
 	HEED_TRY(eval_time(work, &parts.time_us));
-	if (mapping->data != NULL) {
-		r = expr_eval(mapping->data, work->input, work->arena, &parts.data,
-		              work->error);
-		parts.has_data = r == 0;
-		if (r < 0 && r != HEED_E_NOTFOUND) {
-			error_prefix(work->error, "mapping.data");
-			return r == HEED_E_NOMEM ? r : HEED_E_INVALID;
-		}
-	}
+	HEED_TRY(set_data(work, &parts));
 	if (parts.type.len == 0)
 		return error_set(work->error, HEED_E_INVALID,
 		                 "mapping.type gave no text");
@@ -154,12 +172,13 @@ map_one(const struct work *work, struct heed_json body,
 	                     work->error);
 	if (r < 0)
 		error_prefix(work->error, "after the mapping");
+	*ret_n = r == 0;
 	return r;
 }
 
-/* `input` with another body. */
+/* work->input with `item`. */
 static int
-with_body(const struct work *work, struct heed_json body, struct heed_json *ret_input)
+with_item(const struct work *work, struct heed_json item, struct heed_json *ret_input)
 {
 	struct json_build build;
 	uint32_t i;
@@ -168,16 +187,16 @@ with_body(const struct work *work, struct heed_json body, struct heed_json *ret_
 	for (i = 0; i < work->input.len; i++)
 		json_set(&build, work->input.members[i].name,
 		         work->input.members[i].value);
-	json_set_cstr(&build, "body", body);
+	json_set_cstr(&build, "item", item);
 	return json_build_end(&build, ret_input) < 0 ? error_nomem(work->error) : 0;
 }
 
 static int
-map_item(const struct work *work, struct heed_json body, uint32_t i,
-         const struct mapping_defaults *defaults, struct event *ret_event)
+map_item(const struct work *work, struct heed_json item, uint32_t i,
+         const struct mapping_defaults *defaults, struct event *ret_event, size_t *ret_n)
 {
 	struct mapping_defaults own = *defaults;
-	struct work item = *work;
+	struct work inner = *work;
 	int r;
 
 	if (defaults->id.len > 0)
@@ -185,11 +204,29 @@ map_item(const struct work *work, struct heed_json body, uint32_t i,
 		                      i + 1);
 	if (defaults->id.len > 0 && own.id.data == NULL)
 		return error_nomem(work->error);
-	HEED_TRY(with_body(work, body, &item.input));
-	r = map_one(&item, body, &own, ret_event);
+	HEED_TRY(with_item(work, item, &inner.input));
+	r = map_one(&inner, item, &own, ret_event, ret_n);
 	if (r < 0)
 		error_prefix(work->error, "item %u", i + 1);
 	return r;
+}
+
+/* Where the input holds no list, there is nothing to make events of. */
+static int
+find_items(const struct work *work, struct heed_json *ret_items)
+{
+	HEED_TRY(eval(work, "each", work->mapping->each, ret_items));
+	if (ret_items->kind == HEED_NULL)
+		ret_items->len = 0;
+	else if (ret_items->kind != HEED_ARRAY)
+		return error_set(work->error, HEED_E_INVALID,
+		                 "mapping.each must give a list, not %s",
+		                 json_kind_name(*ret_items));
+	if (ret_items->len > MAPPING_ITEMS_MAX)
+		return error_set(work->error, HEED_E_LIMIT,
+		                 "mapping.each gave %u items, more than %d",
+		                 ret_items->len, MAPPING_ITEMS_MAX);
+	return 0;
 }
 
 int
@@ -199,22 +236,27 @@ mapping_apply(const struct mapping *mapping, struct arena *arena, struct heed_js
 {
 	const struct work work = {mapping, arena, input, error};
 	const struct heed_json *body = json_get(input, "body");
-	bool split = mapping->split && body != NULL && body->kind == HEED_ARRAY;
-	uint32_t n = split ? body->len : 1;
+	struct heed_json items = {.kind = HEED_ARRAY, .len = 1};
 	struct event *events;
+	size_t n = 0;
 	uint32_t i;
 
-	if (n > ITEMS_MAX)
-		return error_set(error, HEED_E_LIMIT, "the body holds more than %d items",
-		                 ITEMS_MAX);
-	events = ARENA_ARRAY(arena, struct event, (size_t)n + 1);
+	if (mapping->each != NULL)
+		HEED_TRY(find_items(&work, &items));
+	events = ARENA_ARRAY(arena, struct event, (size_t)items.len + 1);
 	if (events == NULL)
 		return error_nomem(error);
-	for (i = 0; i < n && split; i++)
-		HEED_TRY(map_item(&work, body->items[i], i, defaults, &events[i]));
-	if (!split)
-		HEED_TRY(map_one(&work, body != NULL ? *body : json_null(), defaults,
-		                 events));
+	for (i = 0; i < items.len; i++) {
+		size_t made = 0;
+
+		if (mapping->each != NULL)
+			HEED_TRY(map_item(&work, items.items[i], i, defaults, &events[n],
+			                  &made));
+		else
+			HEED_TRY(map_one(&work, body != NULL ? *body : json_null(),
+			                 defaults, &events[n], &made));
+		n += made;
+	}
 	*ret_events = events;
 	*ret_n = n;
 	return 0;

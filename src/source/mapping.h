@@ -2,7 +2,8 @@
  * mapping.h - events from JSON that is no CloudEvent: the option `mapping`.
  *
  * Each attribute is an expression over one object: {headers, query, body} for HTTP,
- * {body, file, line} for files. On the thread of the expressions only.
+ * {body, file, line} for files; with `each`, {item} besides. On the thread of the
+ * expressions only.
  */
 #ifndef HEED_SOURCE_MAPPING_H
 #define HEED_SOURCE_MAPPING_H
@@ -13,12 +14,13 @@
 
 struct mapping {
 	struct expr *type; /* NULL: there is no mapping */
+	struct expr *each; /* the list whose items become events; NULL: one event */
+	struct expr *when; /* NULL: always */
 	struct expr *id;
 	struct expr *source;
 	struct expr *subject;
 	struct expr *time;
 	struct expr *data;
-	bool split;
 };
 extern const struct option mapping_options[];
 
@@ -30,8 +32,9 @@ struct mapping_defaults {
 	int64_t now_us;
 };
 
-/* The events that `input` stands for: one, or with `split` one for each item of a body
- * that is an array. HEED_E_INVALID names the attribute. */
+/* The events that `input` stands for: one, several (`each`) or none (`when`, an empty
+ * list). HEED_E_INVALID names the attribute; HEED_E_LIMIT above MAPPING_ITEMS_MAX. */
+#define MAPPING_ITEMS_MAX 1000
 int mapping_apply(const struct mapping *mapping, struct arena *arena,
                   struct heed_json input, const struct mapping_defaults *defaults,
                   struct event **ret_events, size_t *ret_n, struct heed_error *error);

@@ -135,17 +135,19 @@ any_fits(struct heed_str given, const unsigned char digest[ID_DIGEST_SIZE])
 }
 
 static int
-check_time(struct heed_str text, int64_t now_us, struct heed_error *error)
+check_time(const struct webhook_key *key, struct heed_str text, int64_t now_us,
+           struct heed_error *error)
 {
 	int64_t now_s = now_us / 1000000;
+	int64_t most_s = key->tolerance_ms / 1000;
 	int64_t at_s;
 
 	if (str_to_i64(text, &at_s) < 0 || at_s < 0)
 		return refuse(error, "webhook-timestamp is not a number of seconds");
-	if (at_s < now_s - WEBHOOK_TOLERANCE_US / 1000000)
-		return refuse(error, "webhook-timestamp is more than 5 minutes old");
-	if (at_s > now_s + WEBHOOK_TOLERANCE_US / 1000000)
-		return refuse(error, "webhook-timestamp is more than 5 minutes ahead");
+	if (at_s < now_s - most_s)
+		return refuse(error, "webhook-timestamp is too old (tolerance)");
+	if (at_s > now_s + most_s)
+		return refuse(error, "webhook-timestamp is too far ahead (tolerance)");
 	return 0;
 }
 
@@ -166,7 +168,7 @@ verify_standard(const struct webhook_key *key, const struct http_header *headers
 		              "webhook-signature is missing");
 	if (str_find(id, '.') < id.len)
 		return refuse(error, "webhook-id must not hold a \".\"");
-	HEED_TRY(check_time(time, now_us, error));
+	HEED_TRY(check_time(key, time, now_us, error));
 	buf_init(&content, body.len + id.len + time.len + 64);
 	buf_add(&content, id);
 	buf_addc(&content, '.');
@@ -232,17 +234,21 @@ is_host(struct heed_str text)
 	return text.len > 0 && text.len <= 255;
 }
 
+static char
+lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
 static bool
 same_nocase(struct heed_str a, struct heed_str b)
 {
-	char text[256];
+	size_t i;
 
-	if (b.len >= sizeof(text) || a.len != b.len)
-		return false;
-	for (size_t i = 0; i < b.len; i++)
-		text[i] = b.data[i];
-	text[b.len] = '\0';
-	return str_is_nocase(a, text);
+	for (i = 0; i < a.len && a.len == b.len; i++)
+		if (lower(a.data[i]) != lower(b.data[i]))
+			return false;
+	return a.len == b.len;
 }
 
 bool

@@ -14,15 +14,14 @@
 #include "heed.h"
 #include "loop/http_client.h" /* struct http_header */
 
-#define WEBHOOK_TOLERANCE_US                                                             \
-	(300 * (int64_t)1000000) /* age of a Standard Webhooks message */
-
 /* Indexes into the option's names. */
 enum webhook_type { WEBHOOK_GITHUB, WEBHOOK_STANDARD };
 
 struct webhook_key {
 	int type;
 	struct heed_str secret;
+	int64_t tolerance_ms; /* STANDARD: age of a message, and how far ahead it may be
+	                       */
 };
 
 /* Is the secret one that the type can use? HEED_E_CONFIG. */

@@ -26,8 +26,9 @@ def until(look, seconds=30):
 class Heed:
     """A folder with a configuration, and the process on it; start it as often as you like.
 
-    The configuration listens on port 0 ("127.0.0.1:0"); `port` is what the first http source
-    got. `log` is what the process has written to standard error so far.
+    The configuration listens on port 0 ("127.0.0.1:0"); `ports` has what each http source got,
+    by its name, `port` the last of them. `log` is what the process has written to standard error
+    so far.
     """
 
     def __init__(self, folder, config, store="shop.db"):
@@ -35,6 +36,7 @@ class Heed:
         self.config = folder / "heed.yaml"
         self.config.write_text(config)
         self.process = self.port = self._reader = None
+        self.ports = {}
         self.log = []
 
     def start(self, *options, env=None):
@@ -45,8 +47,8 @@ class Heed:
         )
         for line in self.process.stderr:
             self.log.append(line)
-            if found := re.search(r"http on port (\d+)", line):
-                self.port = int(found[1])
+            if found := re.search(r"source (\S+): http on port (\d+)", line):
+                self.port = self.ports[found[1]] = int(found[2])
             if " running " in line or '"running"' in line:
                 break
         else:

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "source/cloudevents_http.h"
+#include "source/form.h"
 #include "source/mapping.h"
 
 #define NOW_US 1700000000000000
@@ -303,28 +304,85 @@ test_mapping(void **state)
 }
 
 static void
-test_split(void **state)
+test_several_events(void **state)
 {
 	struct fixture *fixture = fresh();
 	struct maps maps = {.set = expr_set_new()};
 
 	(void)state;
-	maps.mapping.type = make(&maps, ".body.eventType");
-	maps.mapping.data = make(&maps, ".body.data");
-	maps.mapping.split = true;
+	maps.mapping.each = make(&maps, ".body.list");
+	maps.mapping.type = make(&maps, ".item.eventType");
+	maps.mapping.subject = make(&maps, ".body.about");
 	assert_int_equal(map(fixture, &maps,
-	                     "{\"body\":[{\"eventType\":\"a\",\"data\":1},"
-	                     "{\"eventType\":\"b\"}]}"),
+	                     "{\"body\":{\"about\":\"x\",\"list\":[{\"eventType\":"
+	                     "\"a\"},{\"eventType\":\"b\"}]}}"),
 	                 0);
 	assert_int_equal(fixture->n_events, 2);
 	assert_true(str_is(fixture->events[1].id, "m1/2"));
 	assert_true(str_is(fixture->events[1].type, "b"));
-	assert_int_equal(map(fixture, &maps, "{\"body\":[{\"eventType\":\"a\"},{}]}"),
-	                 HEED_E_INVALID);
+	assert_true(str_is(fixture->events[1].subject, "x"));
+	assert_non_null(json_path(fixture->events[1].root, "data", "eventType", NULL));
+	assert_int_equal(
+		map(fixture, &maps, "{\"body\":{\"list\":[{\"eventType\":\"a\"},{}]}}"),
+		HEED_E_INVALID);
 	assert_non_null(strstr(fixture->error.text, "item 2"));
-	assert_int_equal(map(fixture, &maps, "{\"body\":[]}"), 0);
+	assert_int_equal(map(fixture, &maps, "{\"body\":{\"list\":{}}}"), HEED_E_INVALID);
+	assert_non_null(strstr(fixture->error.text, "mapping.each"));
+	expr_set_free(maps.set);
+}
+
+static void
+test_no_event(void **state)
+{
+	struct fixture *fixture = fresh();
+	struct maps maps = {.set = expr_set_new()};
+
+	(void)state;
+	maps.mapping.type = make(&maps, "\"t\"");
+	maps.mapping.when = make(&maps, ".body.wanted");
+	assert_int_equal(map(fixture, &maps, "{\"body\":{}}"), 0);
+	assert_int_equal(fixture->n_events, 0);
+	assert_int_equal(map(fixture, &maps, "{\"body\":{\"wanted\":true}}"), 0);
+	assert_int_equal(fixture->n_events, 1);
+	maps.mapping.each = make(&maps, ".body.list");
+	maps.mapping.when = make(&maps, ".item > 1");
+	assert_int_equal(map(fixture, &maps, "{\"body\":{\"list\":[1,2,1,3]}}"), 0);
+	assert_int_equal(fixture->n_events, 2);
+	assert_true(str_is(fixture->events[0].id, "m1/2"));
+	assert_true(str_is(fixture->events[1].id, "m1/4"));
+	assert_int_equal(map(fixture, &maps, "{\"body\":{\"list\":[]}}"), 0);
+	assert_int_equal(fixture->n_events, 0);
+	assert_int_equal(map(fixture, &maps, "{\"body\":{}}"), 0);
 	assert_int_equal(fixture->n_events, 0);
 	expr_set_free(maps.set);
+}
+
+static void
+test_form(void **state)
+{
+	struct fixture *fixture = fresh();
+	struct heed_json form;
+	char many[4096];
+
+	(void)state;
+	assert_int_equal(form_read(&fixture->arena,
+	                           HEED_STR("a=1&b%20c=%E2%82%AC+x&&=7&a=2&secret=x&d"),
+	                           "secret", &form, &fixture->error),
+	                 0);
+	assert_string_equal(
+		arena_cstr(&fixture->arena, json_text_of(&fixture->arena, form)),
+		"{\"a\":\"2\",\"b c\":\"\xe2\x82\xac x\",\"d\":\"\"}");
+	assert_int_equal(form_read(&fixture->arena, HEED_STR("a=%C0%A0"), NULL, &form,
+	                           &fixture->error),
+	                 HEED_E_INVALID);
+	assert_non_null(strstr(fixture->error.text, "%C0%A0"));
+	assert_int_equal(form_read(&fixture->arena, HEED_STR("a=%4"), NULL, &form,
+	                           &fixture->error),
+	                 HEED_E_INVALID);
+	memset(many, '&', sizeof(many));
+	assert_int_equal(form_read(&fixture->arena, (struct heed_str){many, sizeof(many)},
+	                           NULL, &form, &fixture->error),
+	                 HEED_E_LIMIT);
 }
 
 static int
@@ -339,10 +397,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mode),         cmocka_unit_test(test_binary),
-		cmocka_unit_test(test_binary_wrong), cmocka_unit_test(test_structured),
-		cmocka_unit_test(test_batched),      cmocka_unit_test(test_mapping),
-		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_mode),           cmocka_unit_test(test_binary),
+		cmocka_unit_test(test_binary_wrong),   cmocka_unit_test(test_structured),
+		cmocka_unit_test(test_batched),        cmocka_unit_test(test_mapping),
+		cmocka_unit_test(test_several_events), cmocka_unit_test(test_no_event),
+		cmocka_unit_test(test_form),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, clean_up);

@@ -27,7 +27,7 @@ static int
 verify(const char *id, const char *time, const char *signature, const char *body,
        int64_t now_us, struct heed_error *error)
 {
-	const struct webhook_key key = {WEBHOOK_STANDARD, HEED_STR(SECRET)};
+	const struct webhook_key key = {WEBHOOK_STANDARD, HEED_STR(SECRET), 300000};
 	const struct http_header headers[] = {
 		{HEED_STR("content-type"), HEED_STR("application/json")},
 		{HEED_STR("webhook-id"), str_of(id)},
@@ -93,7 +93,7 @@ static int
 verify_github(const char *signature, const char *body)
 {
 	const struct webhook_key key = {WEBHOOK_GITHUB,
-	                                HEED_STR("It's a Secret to Everybody")};
+	                                HEED_STR("It's a Secret to Everybody"), 0};
 	const struct http_header header = {HEED_STR("x-hub-signature-256"),
 	                                   str_of(signature)};
 	struct heed_error error;
@@ -134,7 +134,7 @@ test_github(void **state)
 static void
 test_keys(void **state)
 {
-	struct webhook_key key = {WEBHOOK_STANDARD, HEED_STR(SECRET)};
+	struct webhook_key key = {WEBHOOK_STANDARD, HEED_STR(SECRET), 0};
 	struct heed_error error = {0};
 
 	(void)state;
