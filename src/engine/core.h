@@ -12,6 +12,10 @@
  *
  * run_set_state (run.c) makes every move. DONE, DEAD and HELD leave memory once they are
  * committed; engine_redrive loads a dead or held one again as READY.
+ *
+ * What a run has to write goes in a batch: one transaction with the run's rows, the
+ *events that it emits, the runs that those start, and what these decide in their first
+ *pass.
  */
 #ifndef HEED_ENGINE_CORE_H
 #define HEED_ENGINE_CORE_H
@@ -37,10 +41,11 @@ struct entry {
 	enum entry_kind kind;
 	enum entry_state state;
 	struct heed_str step;
-	int attempt; /* of its step, from 1 */
-	bool stored; /* has a row */
-	bool dirty;  /* the row is not what is here */
-	bool todo;   /* to be performed once committed */
+	int attempt;  /* of its step, from 1 */
+	bool stored;  /* has a row */
+	bool dirty;   /* the row is not what is here */
+	bool writing; /* what is here is in a transaction under way */
+	bool todo;    /* to be performed once committed */
 	int64_t at_us, ended_us;
 	int64_t due_us; /* a failed one: when the next may start; 0: not decided */
 	struct heed_str model;
@@ -95,7 +100,8 @@ struct queue {
 };
 
 struct run {
-	TAILQ_ENTRY(run) link; /* ready list, lane or waiting list */
+	TAILQ_ENTRY(run) link;    /* ready list, lane or waiting list */
+	TAILQ_ENTRY(run) batched; /* the batch that starts it */
 	TAILQ_ENTRY(run) all;
 	struct engine *engine;
 	int64_t id;
@@ -110,19 +116,38 @@ struct run {
 	int n_entries;
 	int64_t created_us, due_us, started_ms;
 	int redrives;
-	struct loop_timer timer;
-	struct heed_str class; /* of the verdict */
+	struct loop_timer timer; /* WAITING: until due_us */
+	struct loop_timer again; /* what could not be done is tried again */
+	int troubles;            /* passes without memory, in a row */
+	struct heed_str class;   /* of the verdict */
 	struct heed_str text;
 	struct heed_str at_step;
-	bool stored;     /* has a row */
-	bool dirty;      /* state, due or verdict changed */
-	bool committing; /* a transaction of it is under way */
-	bool again;      /* and another is due after it */
-	bool advance;    /* the flow goes on after the commit */
+	enum run_state stored_state; /* in its row; RUN_NEW: it has none */
+	bool dirty;                  /* more than the state is not what is in its row */
+	bool writing;                /* its row is in a transaction under way */
+	bool committing;             /* a batch that holds it is under way */
+	bool advance;                /* a pass is due */
+	size_t cause;                /* in a batch: the event that started it, from 1 */
 	struct event_list {
 		struct event_ref **items;
 		size_t n, cap;
 	} emitted; /* not yet committed */
+};
+
+/* One transaction under way, and what follows when it is written. */
+struct batch {
+	struct engine *engine;
+	struct store_tx *tx;
+	struct run *run; /* whose commit it is; NULL: events from outside */
+	struct batch_event {
+		struct event_ref *event;
+		size_t cause; /* the event whose run emitted it, from 1; 0: none here */
+	} * events;
+	size_t n_events, cap_events;
+	struct run_list runs; /* that the events start */
+	int passes;           /* that may still be made in it */
+	source_done_fn *done; /* events from outside */
+	void *arg;
 };
 
 struct engine {
@@ -135,6 +160,7 @@ struct engine {
 	int64_t active;
 	int64_t commits; /* under way */
 	bool started, draining, paused;
+	bool store_failing; /* told */
 	struct loop_timer dispatch_timer;
 	struct loop_timer drain_timer;
 	loop_fn *drained;
@@ -151,25 +177,45 @@ struct run *
 run_new(struct engine *engine, struct definition *definition, struct event_ref *event);
 void run_free(struct run *run);
 void run_set_state(struct run *run, enum run_state state);
-/* Call the flow, then see to what it asked for. */
+/* Call the flow once; what it decided is here, not yet written. */
+void run_pass(struct run *run);
+/* A pass as soon as it may be, then write what it decided. */
 void run_advance(struct run *run);
-/* Write what changed; `done` parts follow in run_committed. */
+/* Write what is dirty; run_written follows. */
 void run_commit(struct run *run);
-/* A transaction that held this run's rows ended. */
-void run_committed(struct run *run, int code, const char *text);
+/* The batch that held this run's rows ended: zero, or why nothing was written. */
+void run_written(struct run *run, int code, const char *text);
 /* Something arrived for an entry: record it and go on. */
 void run_fact(struct run *run, struct entry *entry);
 void run_verdict(struct run *run, const char *class, const char *text);
+/* It is not to be: an event that was known already, or was not taken. */
+void run_drop(struct run *run);
 struct event_ref *event_ref_new(const struct event *event);
 void event_unref(struct event_ref *event);
 void definition_unref(struct definition *definition);
 
+/* ---- batch.c */
+struct batch *batch_new(struct engine *engine, struct run *run);
+/* Its runs are dropped. Takes NULL. */
+void batch_discard(struct batch *batch);
+/* Add an event, and in batch_write what it starts. */
+int batch_add(struct batch *batch, struct event_ref *event, size_t cause);
+/* Put all rows into the transaction. HEED_E_NOMEM. */
+int batch_write(struct batch *batch);
+/* Hand it over. */
+void batch_commit(struct batch *batch);
+
 /* ---- journal.c */
 struct entry *journal_add(struct run *run, enum entry_kind kind, struct heed_str step);
-/* Put the run and its dirty entries into `tx`; marks them clean. */
-int journal_write(struct run *run, struct store_tx *tx);
-/* Everything has to be written again: the transaction failed. */
-void journal_unwrite(struct run *run);
+/* Has it anything to write? */
+bool journal_is_dirty(const struct run *run);
+/* A statement on the store's own database that is to be done by the commit. */
+bool journal_is_transactional(const struct entry *entry);
+/* Put what is dirty of the run and its entries into `tx`. Statements on the store's own
+ * database only when it is the run's own batch, for they can fail it. */
+int journal_write(struct run *run, struct store_tx *tx, bool own);
+/* The transaction is written, or it failed and all of it has to be written again. */
+void journal_written(struct run *run, bool written);
 /* The key of an effect: the same on every attempt, unique over all stores. */
 struct heed_str journal_effect_key(struct run *run, struct heed_str step);
 
@@ -180,7 +226,9 @@ queue_find(struct engine *engine, struct heed_str flow, struct heed_str name);
 /* Of a definition; made when it is not there. NULL without memory. */
 struct queue *queue_of(struct engine *engine, const struct definition *definition);
 void queue_free(struct queue *queue);
-void dispatch_add(struct run *run);  /* NEW into its queue or lane: READY */
+void dispatch_add(struct run *run); /* NEW into its queue or lane: READY */
+/* It was added just now: may it begin in the transaction that brings it? */
+bool dispatch_at_once(const struct run *run);
 void dispatch_left(struct run *run); /* it ended: the next of its lane may go on */
 void dispatch_soon(struct engine *engine);
 void dispatch_turn(void *engine); /* timer callback */
@@ -204,10 +252,9 @@ int retry_decide(struct run *run, struct entry *failed, const struct retry_polic
                  int tries);
 
 /* ---- inbox.c */
-/* Make the runs that `event` starts and put it with them into `tx`; they are added to
- * `runs`. */
-int inbox_route(struct engine *engine, struct store_tx *tx, struct event_ref *event,
-                struct run_list *runs);
+/* Make the runs that `event` starts, and add them to `runs`. */
+int
+inbox_make_runs(struct engine *engine, struct event_ref *event, struct run_list *runs);
 void inbox_pressure(struct engine *engine);
 
 #endif

@@ -131,6 +131,13 @@ has_room(const struct queue *queue, const struct engine *engine)
 	       engine->active < engine->options.limits.in_flight && !engine->draining;
 }
 
+bool
+dispatch_at_once(const struct run *run)
+{
+	return run->engine->started && TAILQ_FIRST(&run->queue->ready) == run &&
+	       has_room(run->queue, run->engine);
+}
+
 void
 dispatch_left(struct run *run)
 {

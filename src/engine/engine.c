@@ -259,7 +259,7 @@ load_run(struct recovery *recovery, const struct store_run *row,
 	run->created_us = row->created_us;
 	run->due_us = row->due_us;
 	run->redrives = row->redrives;
-	run->stored = true;
+	run->stored_state = row->state;
 	run->dirty = false;
 	recovery->run = run;
 	return store_read_journal(engine->options.store, run->id, load_entry, recovery,

@@ -337,6 +337,25 @@ event_from_json(struct arena *arena, struct heed_json root, int64_t now_us,
 	return 0;
 }
 
+int
+event_copy(struct arena *arena, const struct event *event, struct event *ret_copy)
+{
+	struct event copy = *event;
+
+	copy.id = arena_str(arena, event->id);
+	copy.source = arena_str(arena, event->source);
+	copy.type = arena_str(arena, event->type);
+	copy.subject = arena_str(arena, event->subject);
+	copy.json = arena_str(arena, event->json);
+	copy.trace = arena_str(arena, event->trace);
+	if (copy.id.data == NULL || copy.source.data == NULL || copy.type.data == NULL ||
+	    copy.subject.data == NULL || copy.json.data == NULL ||
+	    copy.trace.data == NULL || json_copy(arena, event->root, &copy.root) < 0)
+		return HEED_E_NOMEM;
+	*ret_copy = copy;
+	return 0;
+}
+
 static void
 set_text(struct json_build *build, const char *name, struct heed_str text)
 {

@@ -36,6 +36,9 @@ struct event {
 int event_from_json(struct arena *arena, struct heed_json root, int64_t now_us,
                     struct event *ret_event, struct heed_error *error);
 
+/* A deep copy on `arena`. HEED_E_NOMEM. */
+int event_copy(struct arena *arena, const struct event *event, struct event *ret_copy);
+
 /* What to make an event from. Empty texts are left out; an empty id becomes a new UUIDv7.
  */
 struct event_parts {

@@ -1,9 +1,8 @@
 /*
- * inbox.c - where events come in: deliveries, routing, back-pressure.
+ * inbox.c - where events come in: deliveries, which runs they start, back-pressure.
  *
- * A delivery becomes one transaction: its events, the runs that they start, and the
- * source's position. Upstream is told only after the commit; an event that turns out to
- * be known takes its runs away again.
+ * A delivery becomes one batch: its events, the runs that they start, and the source's
+ * position. Upstream is told only after the commit.
  */
 #include <string.h>
 
@@ -13,22 +12,6 @@
 #include "engine/core.h"
 
 #define RETRY_AFTER_MS 1000
-
-struct intake {
-	struct engine *engine;
-	struct run_list runs;
-	struct event_ref **events;
-	size_t n;
-	source_done_fn *done;
-	void *arg;
-};
-
-static void
-drop_run(struct run *run)
-{
-	dispatch_left(run);
-	run_free(run);
-}
 
 /* The key that orders the event; HEED_E_NOTFOUND gives no key. */
 static int
@@ -70,7 +53,7 @@ start_run(struct engine *engine, struct definition *definition, struct event_ref
 	if (run == NULL)
 		return HEED_E_NOMEM;
 	run->id = store_next_run(engine->options.store);
-	TAILQ_INSERT_TAIL(runs, run, link);
+	TAILQ_INSERT_TAIL(runs, run, batched);
 	if (wrong != NULL) {
 		stillborn(run, "condition", wrong->text);
 		return 0;
@@ -93,33 +76,10 @@ start_run(struct engine *engine, struct definition *definition, struct event_ref
 	return 0;
 }
 
-static int
-put_event(struct engine *engine, struct store_tx *tx, struct event_ref *ref)
-{
-	const struct event *event = &ref->event;
-	struct store_event row = {
-		.id = event->id,
-		.source = event->source,
-		.type = event->type,
-		.subject = event->subject,
-		.time_us = event->time_us,
-		.received_us = loop_wall_us(engine->loop),
-		.depth = event->depth,
-		.parent_run = event->parent_run,
-		.trace = event->trace,
-		.body = event->json,
-	};
-
-	if (event->seq == 0)
-		ref->event.seq = store_next_event(engine->options.store);
-	row.seq = ref->event.seq;
-	return store_put_event(tx, &row);
-}
-
 /* Every reaction that wants the event gets a run; an error in its condition is one, too.
  */
-static int
-make_runs(struct engine *engine, struct event_ref *event, struct run_list *runs)
+int
+inbox_make_runs(struct engine *engine, struct event_ref *event, struct run_list *runs)
 {
 	struct queue *queue;
 	struct arena scratch;
@@ -145,139 +105,21 @@ make_runs(struct engine *engine, struct event_ref *event, struct run_list *runs)
 	return r;
 }
 
-int
-inbox_route(struct engine *engine, struct store_tx *tx, struct event_ref *event,
-            struct run_list *runs)
-{
-	struct run_list mine = TAILQ_HEAD_INITIALIZER(mine);
-	struct run *run;
-	int r;
-
-	HEED_TRY(put_event(engine, tx, event));
-	r = make_runs(engine, event, &mine);
-	TAILQ_FOREACH(run, &mine, link)
-	{
-		if (r == 0)
-			r = journal_write(run, tx);
-	}
-	TAILQ_CONCAT(runs, &mine, link);
-	return r;
-}
-
-/* ---- deliveries
- * ------------------------------------------------------------------------- */
-
-static void
-free_intake(struct intake *intake)
-{
-	size_t i;
-
-	for (i = 0; i < intake->n; i++)
-		event_unref(intake->events[i]);
-	mem_free(intake->events);
-	mem_free(intake);
-}
-
-static bool
-is_duplicate(const struct intake *intake, const struct store_result *result,
-             const struct run *run)
-{
-	size_t i;
-
-	for (i = 0; i < intake->n; i++)
-		if (intake->events[i] == run->event)
-			return result->duplicate[i];
-	return false;
-}
-
-/* Committed: it joins its queue, unless it ended before it began. */
-static void
-admit(struct run *run)
-{
-	run->stored = true;
-	if (run->state == RUN_DEAD)
-		run_committed(run, 0, NULL);
-	else
-		dispatch_add(run);
-}
-
-static void
-intake_done(void *arg, const struct store_result *result)
-{
-	struct intake *intake = arg;
-	struct engine *engine = intake->engine;
-	struct delivery delivery = {.code = result->code,
-	                            .text = result->text,
-	                            .retry_after_ms = RETRY_AFTER_MS};
-	struct run *run;
-	size_t i;
-
-	engine->commits--;
-	for (i = 0; i < result->n_events && result->code == 0; i++) {
-		if (result->duplicate[i])
-			delivery.n_duplicate++;
-		else
-			delivery.n_accepted++;
-	}
-	while ((run = TAILQ_FIRST(&intake->runs)) != NULL) {
-		TAILQ_REMOVE(&intake->runs, run, link);
-		if (result->code != 0 || is_duplicate(intake, result, run))
-			drop_run(run);
-		else
-			admit(run);
-	}
-	intake->done(intake->arg, &delivery);
-	free_intake(intake);
-	inbox_pressure(engine);
-}
-
-static struct intake *
-intake_new(struct engine *engine, const struct event *events, size_t n)
-{
-	struct intake *intake = mem_new(sizeof(*intake));
-
-	if (intake == NULL)
-		return NULL;
-	TAILQ_INIT(&intake->runs);
-	intake->engine = engine;
-	intake->events = mem_new(n * sizeof(*intake->events));
-	while (intake->events != NULL && intake->n < n) {
-		intake->events[intake->n] = event_ref_new(&events[intake->n]);
-		if (intake->events[intake->n] == NULL)
-			break;
-		intake->n++;
-	}
-	if (intake->n == n && intake->events != NULL)
-		return intake;
-	free_intake(intake);
-	return NULL;
-}
+/* ---- deliveries -------------------------------------------------------------------- */
 
 static int
-commit_intake(struct intake *intake, struct heed_str source, struct heed_str position)
+add_all(struct batch *batch, const struct event *events, size_t n)
 {
-	struct engine *engine = intake->engine;
-	struct store_tx *tx = store_begin(engine->options.store);
-	struct run *run;
-	int r = tx == NULL ? HEED_E_NOMEM : 0;
 	size_t i;
 
-	for (i = 0; i < intake->n && r == 0; i++)
-		r = inbox_route(engine, tx, intake->events[i], &intake->runs);
-	if (r == 0 && position.len > 0)
-		r = store_put_cursor(tx, source, position);
-	if (r == 0) {
-		engine->commits++;
-		store_commit(engine->options.store, tx, intake_done, intake);
-		return 0;
+	for (i = 0; i < n; i++) {
+		struct event_ref *event = event_ref_new(&events[i]);
+		int r = event == NULL ? HEED_E_NOMEM : batch_add(batch, event, 0);
+
+		event_unref(event);
+		HEED_TRY(r);
 	}
-	store_discard(tx);
-	while ((run = TAILQ_FIRST(&intake->runs)) != NULL) {
-		TAILQ_REMOVE(&intake->runs, run, link);
-		drop_run(run);
-	}
-	free_intake(intake);
-	return r;
+	return 0;
 }
 
 static int
@@ -286,7 +128,8 @@ deliver(struct engine *engine, struct heed_str source, const struct event *event
         int64_t *ret_retry_after_ms)
 {
 	int64_t depth = engine->options.limits.queue_depth;
-	struct intake *intake;
+	struct batch *batch;
+	int r;
 
 	if ((int64_t)n > depth)
 		return HEED_E_LIMIT;
@@ -295,12 +138,21 @@ deliver(struct engine *engine, struct heed_str source, const struct event *event
 		inbox_pressure(engine);
 		return HEED_E_BUSY;
 	}
-	intake = intake_new(engine, events, n);
-	if (intake == NULL)
+	batch = batch_new(engine, NULL);
+	if (batch == NULL)
 		return HEED_E_NOMEM;
-	intake->done = done;
-	intake->arg = arg;
-	return commit_intake(intake, source, position);
+	batch->done = done;
+	batch->arg = arg;
+	r = add_all(batch, events, n);
+	if (r == 0)
+		r = batch_write(batch);
+	if (r == 0 && position.len > 0)
+		r = store_put_cursor(batch->tx, source, position);
+	if (r == 0)
+		batch_commit(batch);
+	else
+		batch_discard(batch);
+	return r;
 }
 
 int

@@ -63,7 +63,7 @@ write_run(struct run *run, struct store_tx *tx)
 		.name = definition->name,
 		.definition = definition->hash,
 		.key = run->key,
-		.state = run->state == RUN_NEW ? RUN_READY : run->state,
+		.state = run->state,
 		.due_us = run->due_us,
 		.created_us = run->created_us,
 		.updated_us = loop_wall_us(run->engine->loop),
@@ -81,13 +81,18 @@ write_run(struct run *run, struct store_tx *tx)
 	return store_put_run(tx, &row);
 }
 
+bool
+journal_is_transactional(const struct entry *entry)
+{
+	return entry->kind == ENTRY_ACT && entry->action != NULL &&
+	       entry->state == ENTRY_INTENDED &&
+	       entry->action->kind->effect(entry->action) == EFFECT_TRANSACTIONAL;
+}
+
 static int
 write_entry(const struct entry *entry, struct store_tx *tx)
 {
-	bool transactional =
-		entry->kind == ENTRY_ACT && entry->action != NULL &&
-		entry->state == ENTRY_INTENDED &&
-		entry->action->kind->effect(entry->action) == EFFECT_TRANSACTIONAL;
+	bool transactional = journal_is_transactional(entry);
 	struct store_entry row = {
 		.run_id = entry->run->id,
 		.n = entry->n,
@@ -119,31 +124,58 @@ write_entry(const struct entry *entry, struct store_tx *tx)
 	                     values != NULL ? *values : json_null());
 }
 
+bool
+journal_is_dirty(const struct run *run)
+{
+	const struct entry *entry;
+
+	if (run->dirty || run->emitted.n > 0)
+		return true;
+	TAILQ_FOREACH(entry, &run->entries, link)
+	if (entry->dirty)
+		return true;
+	return false;
+}
+
 int
-journal_write(struct run *run, struct store_tx *tx)
+journal_write(struct run *run, struct store_tx *tx, bool own)
 {
 	struct entry *entry;
 
-	HEED_TRY(write_run(run, tx));
+	if (run->dirty || run->state != run->stored_state) {
+		HEED_TRY(write_run(run, tx));
+		run->dirty = false;
+		run->writing = true;
+		run->stored_state = run->state;
+	}
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
-		if (!entry->dirty)
+		if (!entry->dirty || (!own && journal_is_transactional(entry)))
 			continue;
 		HEED_TRY(write_entry(entry, tx));
 		entry->dirty = false;
-		entry->stored = true;
+		entry->writing = true;
 	}
-	run->dirty = false;
 	return 0;
 }
 
 void
-journal_unwrite(struct run *run)
+journal_written(struct run *run, bool written)
 {
 	struct entry *entry;
 
-	run->dirty = true;
+	if (run->writing && written)
+		run->definition->stored = true;
+	run->dirty = run->dirty || (run->writing && !written);
+	run->writing = false;
 	TAILQ_FOREACH(entry, &run->entries, link)
-	entry->dirty =
-		!(entry->kind == ENTRY_ASK && entry->todo && entry->ticket == NULL);
+	{
+		if (!entry->writing)
+			continue;
+		entry->writing = false;
+		if (written)
+			entry->stored = true;
+		else
+			entry->dirty = true;
+	}
 }

@@ -5,37 +5,29 @@
  * A pass calls the flow once. What it adds to the journal, the events that it emits and
  * its verdict are committed in one transaction; then the commands are performed. A paid
  * reply is committed before the flow sees it; other facts are committed with the pass
- * that follows.
+ * that follows. While a batch with the run is under way there is no pass: what arrives
+ * waits for run_written.
  */
-#include <string.h>
-
-#include "base/clock.h"
 #include "base/mem.h"
 #include "engine/core.h"
 
-#define COMMIT_AGAIN_MS 1000
+#define AGAIN_MS 1000 /* what the store or memory did not let happen */
+#define AGAIN_MAX_MS 60000
+#define TROUBLES_MAX 16 /* passes without memory, in a row: about ten minutes */
 
 struct event_ref *
 event_ref_new(const struct event *event)
 {
 	struct event_ref *ref = mem_new(sizeof(*ref));
-	struct heed_error error;
-	struct heed_json root;
 
 	if (ref == NULL)
 		return NULL;
 	ref->refs = 1;
 	arena_init(&ref->arena, event->json.len * 3 + 512);
-	if (json_copy(&ref->arena, event->root, &root) < 0 ||
-	    event_from_json(&ref->arena, root, event->time_us, &ref->event, &error) < 0) {
-		event_unref(ref);
-		return NULL;
-	}
-	ref->event.seq = event->seq;
-	ref->event.depth = event->depth;
-	ref->event.parent_run = event->parent_run;
-	ref->event.trace = arena_str(&ref->arena, event->trace);
-	return ref;
+	if (event_copy(&ref->arena, event, &ref->event) == 0)
+		return ref;
+	event_unref(ref);
+	return NULL;
 }
 
 void
@@ -46,6 +38,8 @@ event_unref(struct event_ref *event)
 	arena_done(&event->arena);
 	mem_free(event);
 }
+
+static void go_on(void *arg);
 
 static void
 timer_fired(void *arg)
@@ -80,6 +74,7 @@ run_new(struct engine *engine, struct definition *definition, struct event_ref *
 	arena_init(&run->arena, 2048);
 	TAILQ_INIT(&run->entries);
 	loop_timer_init(&run->timer, timer_fired, run);
+	loop_timer_init(&run->again, go_on, run);
 	TAILQ_INSERT_TAIL(&engine->all, run, all);
 	engine->unfinished++;
 	return run;
@@ -93,12 +88,18 @@ definition_unref(struct definition *definition)
 		definition->kind->free(definition);
 }
 
+static void
+drop_emitted(struct run *run, size_t from)
+{
+	while (run->emitted.n > from)
+		event_unref(run->emitted.items[--run->emitted.n]);
+}
+
 void
 run_free(struct run *run)
 {
 	struct engine *engine = run->engine;
 	struct entry *entry;
-	size_t i;
 
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
@@ -106,8 +107,8 @@ run_free(struct run *run)
 		effect_cancel(entry);
 	}
 	loop_timer_clear(engine->loop, &run->timer);
-	for (i = 0; i < run->emitted.n; i++)
-		event_unref(run->emitted.items[i]);
+	loop_timer_clear(engine->loop, &run->again);
+	drop_emitted(run, 0);
 	mem_free(run->emitted.items);
 	TAILQ_REMOVE(&engine->all, run, all);
 	engine->unfinished--;
@@ -115,6 +116,14 @@ run_free(struct run *run)
 	definition_unref(run->definition);
 	arena_done(&run->arena);
 	mem_free(run);
+}
+
+void
+run_drop(struct run *run)
+{
+	run_set_state(run, RUN_DROPPED);
+	dispatch_left(run);
+	run_free(run);
 }
 
 /* Take it out of the place that its state means. */
@@ -202,46 +211,107 @@ admit_entries(struct run *run)
 		if (entry->state != ENTRY_INTENDED)
 			continue;
 		busy = true;
-		if (entry->kind == ENTRY_ASK && entry->todo && !entry->stored &&
-		    entry->ticket == NULL && ask_admit(entry) == HEED_WAIT)
+		if (entry->kind == ENTRY_ASK && entry->todo && entry->ticket == NULL &&
+		    ask_admit(entry) == HEED_WAIT)
 			entry->dirty = false;
 	}
 	return busy;
 }
 
-static bool
-needs_commit(const struct run *run)
-{
-	const struct entry *entry;
+/* ---- passes ------------------------------------------------------------------------ */
 
-	if (run->dirty || run->emitted.n > 0)
-		return true;
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->dirty)
-		return true;
-	return false;
+static void
+try_again(struct run *run)
+{
+	int64_t delay = AGAIN_MS;
+	int i;
+
+	for (i = 1; i < run->troubles && delay < AGAIN_MAX_MS; i++)
+		delay *= 2;
+	loop_timer_set(run->engine->loop, &run->again,
+	               delay < AGAIN_MAX_MS ? delay : AGAIN_MAX_MS);
+}
+
+/* The pass ran out of memory: it never was, and another comes later. */
+static void
+undo_pass(struct run *run, int n_entries, size_t n_emitted)
+{
+	struct entry *entry;
+
+	while (run->n_entries > n_entries) {
+		entry = TAILQ_LAST(&run->entries, entry_list);
+		TAILQ_REMOVE(&run->entries, entry, link);
+		run->n_entries--;
+	}
+	drop_emitted(run, n_emitted);
+	run->class = run->text = (struct heed_str){NULL, 0};
+	run->troubles++;
+	run->advance = true;
+	try_again(run);
+}
+
+static void
+end(struct run *run, int code)
+{
+	if (run->class.len == 0)
+		run_verdict(run, heed_code_name(code), heed_code_text(code));
+	run_set_state(run, code == HEED_E_UNKNOWN ? RUN_HELD : RUN_DEAD);
 }
 
 void
-run_advance(struct run *run)
+run_pass(struct run *run)
 {
+	int n_entries = run->n_entries;
+	size_t n_emitted = run->emitted.n;
 	int r;
 
 	run->advance = false;
 	run->due_us = 0;
 	r = run->definition->kind->step(run);
-	if (r == 0) {
-		run_set_state(run, RUN_DONE);
-	} else if (r < 0) {
-		bool held = r == HEED_E_UNKNOWN;
-
-		if (run->class.len == 0)
-			run_verdict(run, heed_code_name(r), heed_code_text(r));
-		run_set_state(run, held ? RUN_HELD : RUN_DEAD);
-	} else if (!admit_entries(run)) {
-		run_set_state(run, RUN_WAITING);
+	if (r == HEED_E_NOMEM && run->troubles < TROUBLES_MAX) {
+		undo_pass(run, n_entries, n_emitted);
+		return;
 	}
-	if (needs_commit(run))
+	run->troubles = 0;
+	if (r == 0)
+		run_set_state(run, RUN_DONE);
+	else if (r < 0)
+		end(run, r);
+	else if (!admit_entries(run))
+		run_set_state(run, RUN_WAITING);
+}
+
+void
+run_advance(struct run *run)
+{
+	run->advance = true;
+	go_on(run);
+}
+
+/* Is a reply here that the store does not hold? No pass before it does. */
+static bool
+has_raw_reply(const struct run *run)
+{
+	const struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	if (entry->kind == ENTRY_ASK && entry->state == ENTRY_DONE &&
+	    (entry->dirty || entry->writing))
+		return true;
+	return false;
+}
+
+/* Do what is due, unless a batch is under way: then run_written comes here. */
+static void
+go_on(void *arg)
+{
+	struct run *run = arg;
+
+	if (run->committing)
+		return;
+	if (run->advance && !has_raw_reply(run))
+		run_pass(run);
+	if (journal_is_dirty(run))
 		run_commit(run);
 }
 
@@ -251,121 +321,27 @@ run_fact(struct run *run, struct entry *entry)
 	entry->dirty = true;
 	entry->todo = false;
 	entry->ended_us = loop_wall_us(run->engine->loop);
-	if (entry->kind == ENTRY_ASK && entry->state == ENTRY_DONE) {
-		run->advance = true;
-		run_commit(run);
-	} else if (run->committing) {
-		run->advance = true;
-		run->again = true;
-	} else {
-		run_advance(run);
-	}
+	run_advance(run);
 }
 
-/* ---- committing
- * ------------------------------------------------------------------------- */
-
-struct run_write {
-	struct run *run;
-	struct run_list children;
-};
-
-static void
-children_done(struct run_list *children, int code)
-{
-	struct run *child;
-
-	while ((child = TAILQ_FIRST(children)) != NULL) {
-		TAILQ_REMOVE(children, child, link);
-		child->stored = code == 0;
-		if (code != 0)
-			run_free(child);
-		else if (child->state == RUN_NEW)
-			dispatch_add(child);
-		else
-			run_committed(child, 0, NULL);
-	}
-}
-
-static void
-write_done(void *arg, const struct store_result *result)
-{
-	struct run_write *write = arg;
-	struct run *run = write->run;
-	size_t i;
-
-	run->engine->commits--;
-	children_done(&write->children, result->code);
-	if (result->code == 0) {
-		for (i = 0; i < run->emitted.n; i++)
-			event_unref(run->emitted.items[i]);
-		run->emitted.n = 0;
-	}
-	mem_free(write);
-	run_committed(run, result->code, result->text);
-}
-
-static int
-write_emitted(struct run *run, struct store_tx *tx, struct run_list *children)
-{
-	size_t i;
-
-	for (i = 0; i < run->emitted.n; i++)
-		HEED_TRY(inbox_route(run->engine, tx, run->emitted.items[i], children));
-	return 0;
-}
-
-static void
-commit_later(void *arg)
-{
-	struct run *run = arg;
-
-	loop_timer_init(&run->timer, timer_fired, run);
-	run->committing = false;
-	run_commit(run);
-}
-
-/* The store could not take it: nothing was performed; write the same again later. */
-static void
-try_again(struct run *run)
-{
-	journal_unwrite(run);
-	run->committing = true;
-	loop_timer_clear(run->engine->loop, &run->timer);
-	loop_timer_init(&run->timer, commit_later, run);
-	loop_timer_set(run->engine->loop, &run->timer, COMMIT_AGAIN_MS);
-}
+/* ---- committing -------------------------------------------------------------------- */
 
 void
 run_commit(struct run *run)
 {
-	struct engine *engine = run->engine;
-	struct run_write *write;
-	struct store_tx *tx = NULL;
+	struct batch *batch;
 
-	if (run->committing) {
-		run->again = true;
+	if (run->committing)
+		return; /* what is dirty follows */
+	batch = batch_new(run->engine, run);
+	if (batch != NULL && batch_write(batch) == 0) {
+		run->committing = true;
+		batch_commit(batch);
 		return;
 	}
-	run->committing = true;
-	write = mem_new(sizeof(*write));
-	if (write == NULL) {
-		try_again(run);
-		return;
-	}
-	write->run = run;
-	TAILQ_INIT(&write->children);
-	tx = store_begin(engine->options.store);
-	if (tx == NULL || journal_write(run, tx) < 0 ||
-	    write_emitted(run, tx, &write->children) < 0) {
-		store_discard(tx);
-		children_done(&write->children, HEED_E_NOMEM);
-		mem_free(write);
-		try_again(run);
-		return;
-	}
-	engine->commits++;
-	store_commit(engine->options.store, tx, write_done, write);
+	batch_discard(batch);
+	journal_written(run, false);
+	try_again(run);
 }
 
 static void
@@ -408,11 +384,9 @@ settle_transactional(struct run *run, int code, const char *text)
 
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
-		if (entry->kind != ENTRY_ACT || entry->state != ENTRY_INTENDED ||
-		    entry->action->kind->effect(entry->action) != EFFECT_TRANSACTIONAL)
+		if (!entry->writing || !journal_is_transactional(entry))
 			continue;
 		any = true;
-		entry->todo = false;
 		entry->state = code == 0 ? ENTRY_DONE : ENTRY_FAILED;
 		entry->value = json_null();
 		entry->ended_us = loop_wall_us(run->engine->loop);
@@ -426,31 +400,25 @@ settle_transactional(struct run *run, int code, const char *text)
 }
 
 void
-run_committed(struct run *run, int code, const char *text)
+run_written(struct run *run, int code, const char *text)
 {
-	bool again = run->again;
-	bool transactional;
+	bool transactional = (code == 0 || code == HEED_E_PERMANENT) &&
+	                     settle_transactional(run, code, text);
 
 	run->committing = false;
-	run->again = false;
-	transactional = (code == 0 || code == HEED_E_PERMANENT) &&
-	                settle_transactional(run, code, text);
-	if (code != 0 && !transactional) {
-		run->again = again;
+	journal_written(run, code == 0);
+	if (code == 0)
+		drop_emitted(run, 0);
+	else if (!transactional) {
 		try_again(run);
 		return;
 	}
-	if (code != 0)
-		journal_unwrite(run);
-	else
-		run->stored = true;
-	if (code == 0 && run->state >= RUN_HELD && !again) {
+	if (run->state >= RUN_HELD && !journal_is_dirty(run)) {
 		leave(run);
 		return;
 	}
 	perform(run);
-	if (run->advance || transactional)
-		run_advance(run);
-	else if (again)
-		run_commit(run);
+	if (transactional)
+		run->advance = true;
+	go_on(run);
 }

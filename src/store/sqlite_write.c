@@ -52,7 +52,12 @@ write_op(struct store *store, struct store_tx *tx, const struct op *op,
 	int r;
 
 	if (op->kind == OP_EVENT) {
-		r = row_write_event(store, &op->event, &progress->skip);
+		size_t cause = op->event.cause;
+
+		progress->skip = cause > 0 && tx->duplicate[cause - 1];
+		r = progress->skip
+		            ? SQLITE_OK
+		            : row_write_event(store, &op->event, &progress->skip);
 		tx->duplicate[progress->event++] = progress->skip;
 		return r;
 	}

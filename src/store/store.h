@@ -58,6 +58,8 @@ struct store_event {
 	int64_t parent_run; /* 0: from outside */
 	struct heed_str trace;
 	struct heed_str body; /* the whole CloudEvent */
+	size_t cause; /* put only: skipped when the nth event (from 1) of its transaction
+	                 is; 0: on its own */
 };
 
 struct store_run {
