@@ -31,6 +31,8 @@ report(void *arg)
 		.n_events = tx->n_events,
 		.changed = tx->changed,
 		.n_sql = tx->n_sql,
+		.appended = tx->appended,
+		.n_appends = tx->n_appends,
 	};
 
 	loop_release(tx->loop);

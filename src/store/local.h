@@ -30,7 +30,9 @@ enum op_kind {
 	OP_DEFINITION,
 	OP_CACHE,
 	OP_SQL,
-	OP_PRUNE
+	OP_PRUNE,
+	OP_APPEND,
+	OP_SNAPSHOT,
 };
 
 struct op {
@@ -54,6 +56,13 @@ struct op {
 		struct {
 			int64_t seen_before_us, expired_us;
 		} prune;
+		struct {
+			struct heed_str stream;
+			int64_t expected;
+			const struct store_event *events;
+			size_t n;
+		} append;
+		struct store_snapshot snapshot;
 	};
 };
 
@@ -63,6 +72,7 @@ struct store_tx {
 	struct op *last;
 	size_t n_events;
 	size_t n_sql;
+	size_t n_appends;
 	struct store_tx *next; /* in the store's line */
 	struct loop *loop;
 	struct loop_post post;
@@ -72,6 +82,7 @@ struct store_tx {
 	bool settled; /* it failed for good; the rest of its group goes on without it */
 	bool *duplicate;
 	int64_t *changed;
+	struct store_appended *appended;
 	int64_t pruned;
 	int code;
 	char text[256];
@@ -115,6 +126,11 @@ enum statement {
 	ST_CACHE,
 	ST_PRUNE_DEDUP,
 	ST_PRUNE_CACHE,
+	ST_STREAM_END,
+	ST_STREAM_FIND,
+	ST_LOG_END,
+	ST_APPEND,
+	ST_SNAPSHOT,
 	ST_COUNT,
 };
 
@@ -185,6 +201,18 @@ int row_write(struct store *store, const struct op *op);
 int row_write_event(struct store *store, const struct store_event *event,
                     bool *ret_duplicate);
 int row_prune(struct store *store, const struct op *op, int64_t *ret_pruned);
+/* An event with its place, which the statement of other events leaves out. */
+int row_append(struct store *store, const struct store_event *event);
+/* The number that a query for one row gives; `fallback` when it gives none. */
+int row_number(struct store *store, enum statement which, const struct heed_str *values,
+               size_t n, int64_t fallback, int64_t *ret_number);
+
+/* sqlite_append.c */
+/* May all appends of `tx` be made? Reads only. SQLite's code, or HEED_E_CONFLICT with
+ * tx->text; tx->appended is filled. */
+int append_check(struct store *store, struct store_tx *tx);
+/* Make the nth append. SQLite's code. */
+int append_write(struct store *store, struct store_tx *tx, const struct op *op, size_t n);
 
 /* sqlite_user.c */
 /* Guard `db` against users' statements. */
@@ -212,5 +240,14 @@ int query_run(struct store *store, struct query *query, query_fn *fn, void *arg,
 /* " and TERM NUMBER" unless the number is zero. */
 void query_number(struct query *query, const char *term, int64_t value);
 struct heed_str query_text(sqlite3_stmt *row, int column);
+/* The columns of an event of table `e`, and the event in a row that has them from `at`
+ * on. */
+#define EVENT_COLUMNS                                                                    \
+	"e.seq, e.source, e.id, e.type, e.subject, e.time_us, e.received_us, e.depth,"   \
+	" e.parent_run, e.trace, e.body, e.stream, e.version, e.position"
+void query_event(sqlite3_stmt *row, int at, struct store_event *event);
+/* As a query for events, a row an event. */
+int query_events(struct store *store, struct query *query, store_event_fn *fn, void *arg,
+                 struct heed_error *error);
 
 #endif

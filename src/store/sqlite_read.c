@@ -10,9 +10,6 @@
 	"r.id, r.event_seq, r.flow, r.name, r.definition, r.key, r.state, r.due_us,"     \
 	" r.created_us, r.updated_us, r.redrives, r.tokens_in, r.tokens_out,"            \
 	" r.cost_nano, r.calls, r.class, r.text, r.step"
-#define EVENT_COLUMNS                                                                    \
-	"e.seq, e.source, e.id, e.type, e.subject, e.time_us, e.received_us, e.depth,"   \
-	" e.parent_run, e.trace, e.body"
 #define ENTRY_COLUMNS                                                                    \
 	"run_id, n, kind, state, step, attempt, at_us, ended_us, model, input,"          \
 	" cached_input, cache_write, output, reasoning, cost_nano, class, request,"      \
@@ -27,8 +24,8 @@ query_text(sqlite3_stmt *st, int column)
 	                         (size_t)sqlite3_column_bytes(st, column)};
 }
 
-static void
-event_at(sqlite3_stmt *st, int at, struct store_event *event)
+void
+query_event(sqlite3_stmt *st, int at, struct store_event *event)
 {
 	*event = (struct store_event){
 		.seq = sqlite3_column_int64(st, at),
@@ -42,6 +39,9 @@ event_at(sqlite3_stmt *st, int at, struct store_event *event)
 		.parent_run = sqlite3_column_int64(st, at + 8),
 		.trace = query_text(st, at + 9),
 		.body = query_text(st, at + 10),
+		.stream = query_text(st, at + 11),
+		.version = sqlite3_column_int64(st, at + 12),
+		.position = sqlite3_column_int64(st, at + 13),
 	};
 }
 
@@ -175,15 +175,23 @@ event_row(void *arg, sqlite3_stmt *st)
 	struct event_call *call = arg;
 	struct store_event event;
 
-	event_at(st, 0, &event);
+	query_event(st, 0, &event);
 	return call->fn(call->arg, &event);
+}
+
+int
+query_events(struct store *store, struct query *query, store_event_fn *fn, void *arg,
+             struct heed_error *error)
+{
+	struct event_call call = {fn, arg};
+
+	return query_run(store, query, event_row, &call, error);
 }
 
 int
 store_read_events(struct store *store, const struct store_filter *filter,
                   store_event_fn *fn, void *arg, struct heed_error *error)
 {
-	struct event_call call = {fn, arg};
 	struct query query = {.n = 0};
 
 	buf_init(&query.sql, 0);
@@ -194,8 +202,12 @@ store_read_events(struct store *store, const struct store_filter *filter,
 	query_number(&query, "e.parent_run =", filter->parent_run);
 	query_number(&query, "e.received_us >=", filter->since_us);
 	query_number(&query, "e.received_us <", filter->until_us);
+	if (filter->stream.len > 0) {
+		where_text(&query, "e.stream", filter->stream);
+		buf_adds(&query.sql, " and e.version > 0"); /* as the index has it */
+	}
 	finish(&query, "e.seq", filter);
-	return query_run(store, &query, event_row, &call, error);
+	return query_events(store, &query, fn, arg, error);
 }
 
 /* ---- runs -------------------------------------------------------------------------- */
@@ -213,7 +225,7 @@ run_row(void *arg, sqlite3_stmt *st)
 	struct store_run run;
 
 	run_at(st, &run);
-	event_at(st, 18, &event);
+	query_event(st, 18, &event);
 	return call->fn(call->arg, &run, &event);
 }
 

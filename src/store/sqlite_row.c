@@ -56,6 +56,21 @@ static const char *const texts[ST_COUNT] = {
 			   " where at_us < ? order by at_us limit ?)",
 	[ST_PRUNE_CACHE] = "delete from cache where hash in (select hash from cache"
 			   " where expires_us <= ? order by expires_us limit ?)",
+	[ST_STREAM_END] = "select version from events where stream = ? and version > 0"
+			  " order by version desc limit 1",
+	[ST_STREAM_FIND] = "select version from events indexed by events_id"
+			   " where id = ? and stream = ?",
+	[ST_LOG_END] = "select position from events where position > 0"
+		       " order by position desc limit 1",
+	[ST_APPEND] = "insert into events(seq, source, id, type, subject, time_us,"
+		      " received_us, depth, parent_run, trace, body, stream, version,"
+		      " position) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[ST_SNAPSHOT] =
+		"insert into snapshots(stream, fold, version, state, at_us)"
+		" values(?, ?, ?, ?, ?) on conflict(stream) do update set"
+		" fold = excluded.fold, version = excluded.version,"
+		" state = excluded.state, at_us = excluded.at_us"
+		" where fold <> excluded.fold or version < excluded.version",
 };
 
 int
@@ -136,6 +151,22 @@ bind_end(struct binder *binder, struct store *store, enum statement which)
 
 /* ---- rows -------------------------------------------------------------------------- */
 
+static void
+bind_event(struct binder *b, const struct store_event *event)
+{
+	bind_number(b, event->seq);
+	bind_text(b, event->source);
+	bind_text(b, event->id);
+	bind_text(b, event->type);
+	bind_text(b, event->subject);
+	bind_number(b, event->time_us);
+	bind_number(b, event->received_us);
+	bind_number(b, event->depth);
+	bind_number(b, event->parent_run);
+	bind_text(b, event->trace);
+	bind_text(b, event->body);
+}
+
 int
 row_write_event(struct store *store, const struct store_event *event, bool *ret_duplicate)
 {
@@ -153,18 +184,20 @@ row_write_event(struct store *store, const struct store_event *event, bool *ret_
 	if (*ret_duplicate)
 		return SQLITE_OK;
 	b = bind_begin(store, ST_EVENT);
-	bind_number(&b, event->seq);
-	bind_text(&b, event->source);
-	bind_text(&b, event->id);
-	bind_text(&b, event->type);
-	bind_text(&b, event->subject);
-	bind_number(&b, event->time_us);
-	bind_number(&b, event->received_us);
-	bind_number(&b, event->depth);
-	bind_number(&b, event->parent_run);
-	bind_text(&b, event->trace);
-	bind_text(&b, event->body);
+	bind_event(&b, event);
 	return bind_end(&b, store, ST_EVENT);
+}
+
+int
+row_append(struct store *store, const struct store_event *event)
+{
+	struct binder b = bind_begin(store, ST_APPEND);
+
+	bind_event(&b, event);
+	bind_text(&b, event->stream);
+	bind_number(&b, event->version);
+	bind_number(&b, event->position);
+	return bind_end(&b, store, ST_APPEND);
 }
 
 static int
@@ -258,6 +291,19 @@ write_cache(struct store *store, const struct store_cached *cached)
 	return bind_end(&b, store, ST_CACHE);
 }
 
+static int
+write_snapshot(struct store *store, const struct store_snapshot *snapshot)
+{
+	struct binder b = bind_begin(store, ST_SNAPSHOT);
+
+	bind_text(&b, snapshot->stream);
+	bind_text(&b, snapshot->fold);
+	bind_number(&b, snapshot->version);
+	bind_text(&b, snapshot->state);
+	bind_number(&b, snapshot->at_us);
+	return bind_end(&b, store, ST_SNAPSHOT);
+}
+
 int
 row_write(struct store *store, const struct op *op)
 {
@@ -272,7 +318,10 @@ row_write(struct store *store, const struct op *op)
 		return write_definition(store, op);
 	case OP_CACHE:
 		return write_cache(store, &op->cached);
+	case OP_SNAPSHOT:
+		return write_snapshot(store, &op->snapshot);
 	case OP_EVENT:
+	case OP_APPEND:
 	case OP_SQL:
 	case OP_PRUNE:
 		break;
@@ -303,4 +352,22 @@ row_prune(struct store *store, const struct op *op, int64_t *ret_pruned)
 		n = sqlite3_changes64(store->db);
 	*ret_pruned = n;
 	return SQLITE_OK;
+}
+
+int
+row_number(struct store *store, enum statement which, const struct heed_str *values,
+           size_t n, int64_t fallback, int64_t *ret_number)
+{
+	struct binder b = bind_begin(store, which);
+	size_t i;
+	int r;
+
+	for (i = 0; i < n; i++)
+		bind_text(&b, values[i]);
+	if (b.code != SQLITE_OK)
+		return b.code;
+	r = sqlite3_step(b.statement);
+	*ret_number = r == SQLITE_ROW ? sqlite3_column_int64(b.statement, 0) : fallback;
+	(void)sqlite3_reset(b.statement);
+	return r == SQLITE_ROW || r == SQLITE_DONE ? SQLITE_OK : r;
 }

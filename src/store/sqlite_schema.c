@@ -60,10 +60,20 @@ static const char *const migrations[] = {
 	" reply text not null, at_us integer not null,"
 	" expires_us integer not null) without rowid;"
 	"create index cache_expires on cache(expires_us);",
+
+	"alter table events add column stream text not null default '';"
+	"alter table events add column version integer not null default 0;"
+	"alter table events add column position integer not null default 0;"
+	"create unique index events_stream on events(stream, version) where version > 0;"
+	"create unique index events_position on events(position) where position > 0;"
+	"create table snapshots(stream text primary key, fold text not null,"
+	" version integer not null, state text not null,"
+	" at_us integer not null) without rowid;",
 };
 
 static const char *const tables[] = {
-	"meta", "events", "dedup", "runs", "journal", "definitions", "cursors", "cache",
+	"meta",        "events",  "dedup", "runs",      "journal",
+	"definitions", "cursors", "cache", "snapshots",
 };
 
 const int schema_latest = (int)(sizeof(migrations) / sizeof(migrations[0]));

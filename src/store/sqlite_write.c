@@ -7,6 +7,9 @@
  * the whole group (ON CONFLICT ROLLBACK, an interrupt): its transaction is then settled
  * as failed and the rest is written again without it.
  *
+ * Appends to streams are looked at before anything of their transaction is written, so
+ * that a conflict needs no savepoint.
+ *
  * What is everybody's trouble (disk full, I/O, damage) fails the group: nothing was
  * written, nothing was acknowledged.
  */
@@ -42,6 +45,7 @@ struct progress {
 	bool skip; /* the part of a duplicate */
 	size_t event;
 	size_t sql;
+	size_t append;
 };
 
 /* SQLite's code, or HEED_E_PERMANENT with tx->text. */
@@ -60,6 +64,12 @@ write_op(struct store *store, struct store_tx *tx, const struct op *op,
 		            : row_write_event(store, &op->event, &progress->skip);
 		tx->duplicate[progress->event++] = progress->skip;
 		return r;
+	}
+	if (op->kind == OP_APPEND) {
+		size_t n = progress->append++;
+
+		progress->skip = tx->appended[n].existed;
+		return append_write(store, tx, op, n);
 	}
 	if (op->kind == OP_CURSOR)
 		progress->skip = false;
@@ -99,7 +109,7 @@ note_failure(struct store *store, struct store_tx *tx, int r)
 {
 	struct heed_error error;
 
-	if (r == HEED_E_PERMANENT) { /* it has its words */
+	if (r < 0) { /* it has its words */
 		tx->code = r;
 		return;
 	}
@@ -114,11 +124,13 @@ note_failure(struct store *store, struct store_tx *tx, int r)
 static int
 write_tx(struct store *store, struct store_tx *tx, bool isolate)
 {
-	int r = SQLITE_OK;
+	int r = tx->n_appends > 0 ? append_check(store, tx) : SQLITE_OK;
 
 	tx->code = 0;
+	if (r == HEED_E_CONFLICT)
+		return note_failure(store, tx, r), SQLITE_OK;
 	isolate = isolate || tx->n_sql > 0;
-	if (isolate)
+	if (isolate && r == SQLITE_OK)
 		r = row_statement(store, ST_SAVE);
 	if (r == SQLITE_OK)
 		r = write_ops(store, tx);

@@ -60,6 +60,10 @@ struct store_event {
 	struct heed_str body; /* the whole CloudEvent */
 	size_t cause; /* put only: skipped when the nth event (from 1) of its transaction
 	                 is; 0: on its own */
+	/* Set by the store in events that were appended to a stream: */
+	struct heed_str stream; /* "order/7"; empty: of none */
+	int64_t version;        /* its place in the stream, from 1 without gaps */
+	int64_t position;       /* and among those of all streams, from 1 without gaps */
 };
 
 struct store_run {
@@ -97,6 +101,15 @@ struct store_cached {
 	struct heed_str hash; /* bytes, of any length */
 	struct heed_str model, reply;
 	int64_t at_us, expires_us;
+};
+
+/* The state of a stream as some fold made it of its first `version` events. */
+struct store_snapshot {
+	struct heed_str stream;
+	struct heed_str fold; /* hash of what made it */
+	int64_t version;
+	struct heed_str state; /* JSON */
+	int64_t at_us;
 };
 
 /* ---- open -------------------------------------------------------------------------- */
@@ -143,14 +156,38 @@ int store_put_cache(struct store_tx *tx, const struct store_cached *cached);
 
 #define STORE_SQL_MS_MAX 2000
 
+/* Append `n` events (at least one) to a stream that stands at version `expected`, or at
+ * any (STORE_ANY_VERSION). They are found again by their ids, not by source and id: when
+ * the stream holds all of them already, nothing is written, and rows put after them up
+ * to the next event, append or cursor are skipped, as for a duplicate event. When it
+ * holds some of them, or stands at another version, the whole transaction fails with
+ * HEED_E_CONFLICT, and no other with it. Events of streams are never pruned.
+ * HEED_E_EXISTS: this transaction appends to the stream already. */
+#define STORE_ANY_VERSION INT64_C(-1)
+int store_put_append(struct store_tx *tx, struct heed_str stream, int64_t expected,
+                     const struct store_event *events, size_t n);
+/* Keep a state; it replaces the stream's earlier one, unless that is of the same fold
+ * and newer. */
+int store_put_snapshot(struct store_tx *tx, const struct store_snapshot *snapshot);
+
+/* What became of an append. */
+struct store_appended {
+	int64_t version;  /* of the stream: after it, or what a conflict found */
+	int64_t position; /* of the last event that was written; 0 when none was */
+	bool existed;     /* the events were there already */
+};
+
 struct store_result {
 	int code; /* zero; HEED_E_STORE, HEED_E_LIMIT (disk full): nothing was written,
-	             try again; HEED_E_PERMANENT: the user's statement failed */
+	             try again; HEED_E_PERMANENT: the user's statement failed;
+	             HEED_E_CONFLICT: a stream is not where it was expected */
 	const char *text;
 	const bool *duplicate; /* of each event, in order of putting */
 	size_t n_events;
 	const int64_t *changed; /* rows, by each user's statement, in order of putting */
 	size_t n_sql;
+	const struct store_appended *appended; /* each append, in order of putting */
+	size_t n_appends;
 };
 typedef void store_done_fn(void *arg, const struct store_result *result);
 
@@ -194,6 +231,7 @@ struct store_filter {
 	int64_t event_seq;  /* one event, or the runs of one event; 0: any */
 	int64_t parent_run; /* events emitted by this run, or their runs; 0: any */
 	struct heed_str event_id;
+	struct heed_str stream; /* of the event */
 	int64_t since_us, until_us; /* events received, runs created; 0: any; until
 	                               is excluded */
 	int64_t after;              /* seq or id above this; with newest: below it */
@@ -217,6 +255,31 @@ int store_read_definition(struct store *store, struct heed_str hash, struct aren
 int store_read_cache(struct store *store, struct heed_str hash, int64_t now_us,
                      struct arena *arena, struct store_cached *ret_cached,
                      struct heed_error *error);
+
+/* The events of a stream from version `from` on, at most `limit` of them (0: no bound),
+ * in order. What is missing in between is the caller's to find. */
+int store_read_stream(struct store *store, struct heed_str stream, int64_t from,
+                      int64_t limit, store_event_fn *fn, void *arg,
+                      struct heed_error *error);
+/* The events of all streams from position `from` up to and without `until`, in order;
+ * `stream` chooses one, or with a * at its end those that begin so; empty: all. */
+int store_read_log(struct store *store, int64_t from, int64_t until,
+                   struct heed_str stream, store_event_fn *fn, void *arg,
+                   struct heed_error *error);
+/* The position of the newest event of any stream; 0 when there is none. */
+int
+store_read_log_end(struct store *store, int64_t *ret_position, struct heed_error *error);
+/* The snapshot of `fold`, on `arena`. HEED_E_NOTFOUND when there is none up to version
+ * `at_most`. */
+int store_read_snapshot(struct store *store, struct heed_str stream, struct heed_str fold,
+                        int64_t at_most, struct arena *arena,
+                        struct store_snapshot *ret_snapshot, struct heed_error *error);
+/* Streams whose names begin with `prefix`, in order of names above `after`, with their
+ * versions; at most `limit`. */
+typedef int store_stream_fn(void *arg, struct heed_str stream, int64_t version);
+int store_read_streams(struct store *store, struct heed_str prefix, struct heed_str after,
+                       int64_t limit, store_stream_fn *fn, void *arg,
+                       struct heed_error *error);
 
 struct store_counts {
 	int64_t events;

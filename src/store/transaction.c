@@ -145,3 +145,35 @@ store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json v
 	tx->n_sql++;
 	return 0;
 }
+
+int
+store_put_append(struct store_tx *tx, struct heed_str stream, int64_t expected,
+                 const struct store_event *events, size_t n)
+{
+	const struct op *other;
+	struct op *op;
+
+	for (other = tx->first; other != NULL; other = other->next)
+		if (other->kind == OP_APPEND && str_eq(other->append.stream, stream))
+			return HEED_E_EXISTS;
+	op = transaction_add(tx, OP_APPEND);
+	if (op == NULL)
+		return HEED_E_NOMEM;
+	op->append.stream = stream;
+	op->append.expected = expected;
+	op->append.events = events;
+	op->append.n = n;
+	tx->n_appends++;
+	return 0;
+}
+
+int
+store_put_snapshot(struct store_tx *tx, const struct store_snapshot *snapshot)
+{
+	struct op *op = transaction_add(tx, OP_SNAPSHOT);
+
+	if (op == NULL)
+		return HEED_E_NOMEM;
+	op->snapshot = *snapshot;
+	return 0;
+}

@@ -552,7 +552,12 @@ file_of_version_one_is_migrated(void **state)
 	(void)put_pair(store, tx, "a", RUN_DONE);
 	assert_int_equal(commit(loop, store, tx).code, 0);
 	store_close(store);
-	run_sqlite(place.path, "drop table cache; drop index events_received;"
+	run_sqlite(place.path, "drop index events_stream; drop index events_position;"
+	                       "drop table snapshots;"
+	                       "alter table events drop column stream;"
+	                       "alter table events drop column version;"
+	                       "alter table events drop column position;"
+	                       "drop table cache; drop index events_received;"
 	                       "drop index journal_asks;"
 	                       "alter table journal drop column reserved_nano;"
 	                       "pragma user_version = 1");
