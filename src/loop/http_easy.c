@@ -27,8 +27,7 @@
 #define UPLOAD_SMALL 16384L
 #define UPLOAD_LARGE 131072L
 
-/* ---- the request
- * ------------------------------------------------------------------------ */
+/* ---- the request ------------------------------------------------------------------- */
 
 static int
 check_url(struct heed_str url, struct heed_error *error)
@@ -174,8 +173,7 @@ http_easy_copy(struct http_call *call, const struct http_request *request,
 	return 0;
 }
 
-/* ---- callbacks of libcurl
- * --------------------------------------------------------------- */
+/* ---- callbacks of libcurl ---------------------------------------------------------- */
 
 /* Room for the whole body at once when its length is known. */
 static void
@@ -243,8 +241,7 @@ before_request(void *arg, char *remote, char *local, int remote_port, int local_
 	return CURL_PREREQFUNC_ABORT;
 }
 
-/* ---- options
- * ---------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------- */
 
 /* The first failure is kept; all but out-of-memory would be a bug of ours. */
 #define SET(option, value)                                                               \
@@ -280,7 +277,6 @@ set_connection(struct http_call *call, const struct http_easy_context *context)
 {
 	const struct http_request *request = &call->request;
 	bool tls = str_starts_nocase(request->url, "https");
-	const char *proxy = request->proxy != NULL ? request->proxy : context->proxy;
 	int64_t left_ms = call->timeout_ms - (clock_steady_ms() - call->started_ms);
 	int64_t connect_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms
 	                                                     : CONNECT_TIMEOUT_MS;
@@ -308,8 +304,8 @@ set_connection(struct http_call *call, const struct http_easy_context *context)
 		SET(CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
 	if (request->ca_file != NULL)
 		SET(CURLOPT_CAINFO, request->ca_file);
-	if (proxy != NULL)
-		SET(CURLOPT_PROXY, proxy);
+	if (request->proxy != NULL)
+		SET(CURLOPT_PROXY, request->proxy);
 	return rc;
 }
 
@@ -340,8 +336,7 @@ http_easy_setup(struct http_call *call, const struct http_easy_context *context)
 	return rc == CURLE_OK ? 0 : HEED_E_NOMEM;
 }
 
-/* ---- the result
- * ------------------------------------------------------------------------- */
+/* ---- the result -------------------------------------------------------------------- */
 
 static int
 error_of(CURLcode code)

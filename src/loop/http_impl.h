@@ -9,6 +9,7 @@
 #define HEED_LOOP_HTTP_IMPL_H
 
 #include <curl/curl.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "base/arena.h"
@@ -16,8 +17,7 @@
 #include "loop/http_client.h"
 #include "loop/loop.h"
 
-/* ---- headers, on an arena (http_common.c)
- * ----------------------------------------------- */
+/* ---- headers, on an arena (http_common.c) ------------------------------------------ */
 
 struct http_header_list {
 	struct http_header *items;
@@ -33,11 +33,10 @@ bool http_is_token(struct heed_str text);
 /* May it be a header's value: no line ends, no NUL? */
 bool http_is_value(struct heed_str text);
 
-/* ---- calls
- * ------------------------------------------------------------------------------ */
+/* ---- calls ------------------------------------------------------------------------- */
 
-/* A call is in exactly the list that its state names; call_move in http_client.c moves
- * it. */
+/* A call is in exactly the list that its state names; move() in http_client.c moves it.
+ */
 enum http_call_state {
 	CALL_WAITING, /* in line for one of in_flight_max places */
 	CALL_RUNNING, /* libcurl has it */
@@ -46,16 +45,15 @@ enum http_call_state {
 };
 
 struct http_call {
+	TAILQ_ENTRY(http_call) link;
 	struct http_client *client;
 	enum http_call_state state;
-	struct http_call *prev;
-	struct http_call *next;
 	struct http_multi *multi; /* while running */
-	CURL *easy;               /* while running */
+	CURL *easy;               /* from its start until its callback has returned */
 	struct arena arena;       /* the request's copy and the reply's headers */
 	struct http_request request;
 	const char *url;
-	const char *method; /* NULL where libcurl's own is right */
+	const char *method;
 	struct curl_slist *lines;
 	bool repeatable; /* sending it twice does no harm */
 	unsigned sends;
@@ -70,69 +68,65 @@ struct http_call {
 	struct http_reply reply;
 };
 
-/* ---- transfers (http_multi.c)
- * ----------------------------------------------------------- */
+/* ---- transfers (http_multi.c) ------------------------------------------------------ */
 
+/* One of libcurl's multi handles. */
 struct http_multi {
+	TAILQ_ENTRY(http_multi) link;
 	struct http_pool *pool;
 	CURLM *curl;
 	uv_timer_t timer;
-	size_t index;
 	size_t n; /* transfers in it */
 	int64_t empty_since_ms;
 };
 
+/* What is known of a file descriptor that libcurl uses. */
 struct http_socket {
 	struct http_multi *multi;
 	uint32_t watched; /* events that epoll knows */
 	uint32_t wanted;  /* events that libcurl asked for */
-	uint32_t generation;
-	bool own; /* opened by us, so that we are told of its end */
+	bool own;         /* opened by us, so that we are told of its end */
 };
 
-typedef void http_ended_fn(struct http_call *call, CURLcode code);
-typedef void http_after_fn(void *arg);
+TAILQ_HEAD(http_multi_list, http_multi);
 
 struct http_pool {
 	uv_loop_t *uv;
-	uv_poll_t poll;
+	uv_poll_t poll; /* of epoll */
 	uv_timer_t trim;
 	int epoll;
-	size_t handles; /* of libuv, to be closed */
+	size_t handles; /* of libuv, not yet closed */
 	long host_connections;
-	struct http_multi **multis;
-	size_t n_multis;
-	size_t cap_multis;
-	size_t room;                 /* all multis before this one are full */
+	struct http_multi_list multis;
 	struct http_socket *sockets; /* by file descriptor */
-	size_t n_sockets;
+	size_t cap_sockets;
 	CURLSH *share;
-	http_ended_fn *ended; /* a transfer ended; it is out of its multi already */
-	http_after_fn *after; /* after each batch of events */
-	void (*closed)(void *arg);
-	void *arg;
+	/* A transfer ended; it is out of its multi. Called outside of libcurl's
+	 * callbacks. */
+	void (*ended)(struct http_call *call, CURLcode code);
+	loop_fn *after; /* after each batch of events */
+	void *arg;      /* of after */
 };
 
-/* HEED_E_NOMEM, HEED_E_IO. */
+/* The callbacks and host_connections are set by the caller. HEED_E_NOMEM, HEED_E_IO. */
 int http_pool_init(struct http_pool *pool, struct loop *loop);
-/* All calls must be out of it; pool->closed is called in a later turn. */
+/* All calls must be out of it, all easy handles gone. Runs the loop until libuv let go.
+ */
 void http_pool_done(struct http_pool *pool);
 /* Hand call->easy to the multi handle that suits. HEED_E_NOMEM. */
 int http_pool_add(struct http_pool *pool, struct http_call *call);
-void http_pool_remove(struct http_pool *pool, struct http_call *call);
+void http_pool_remove(struct http_call *call);
+/* For CURLOPT_OPENSOCKETFUNCTION and CURLOPT_CLOSESOCKETFUNCTION; `arg` is the pool. */
 curl_socket_t
 http_pool_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
 int http_pool_close(void *arg, curl_socket_t fd);
 
-/* ---- one transfer (http_easy.c)
- * --------------------------------------------------------- */
+/* ---- one transfer (http_easy.c) ---------------------------------------------------- */
 
 struct http_easy_context {
 	struct http_pool *pool;
 	const char *user_agent;
-	const char *proxy; /* for calls that name none: NULL lets libcurl read the
-	                      environment */
-	bool crowded;      /* many transfers: save memory rather than system calls */
+	bool crowded; /* many transfers: save memory rather than system calls */
 };
 
 /* Check the request and copy it onto the call's arena. HEED_E_NOMEM, HEED_E_INVALID. */
