@@ -67,9 +67,11 @@ bind_source(struct bind *bind, const struct conf_node *key, const struct conf_no
 {
 	const struct source_kind *kind;
 	const struct conf_node *type;
+	const char *const *outer = bind->roots;
 	struct conf_node rest;
 	struct heed_error error;
 	struct source *source;
+	int r;
 
 	if (node->kind != CONF_MAP)
 		return conf_problem(bind->problems, node, "for example: {type: http}",
@@ -87,7 +89,10 @@ bind_source(struct bind *bind, const struct conf_node *key, const struct conf_no
 		return HEED_E_NOMEM;
 	source->kind = kind;
 	source->name = key->text;
-	HEED_TRY(bind_record(bind, &rest, kind->options, source));
+	bind->roots = kind->roots;
+	r = bind_record(bind, &rest, kind->options, source);
+	bind->roots = outer;
+	HEED_TRY(r);
 	if (kind->check != NULL && kind->check(source, &error) < 0)
 		return conf_problem(bind->problems, key, error.hint,
 		                    "source \"%.*s\": %s", STR_ARG(key->text),

@@ -129,6 +129,18 @@ source_ended(struct source *source)
 		engine->options.ended(engine->options.arg);
 }
 
+bool
+source_is_busy(const struct source *source, struct heed_str uri)
+{
+	const struct run *run;
+
+	TAILQ_FOREACH(run, &source->engine->all, all)
+	if (run->state >= RUN_NEW && run->state <= RUN_WAITING &&
+	    str_eq(run->event->event.source, uri))
+		return true;
+	return false;
+}
+
 /* ---- recovery
  * --------------------------------------------------------------------------- */
 

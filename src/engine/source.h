@@ -24,6 +24,9 @@ struct source_kind {
 	const char *name;
 	const char *help;
 	const struct option *options; /* offsets from the instance's start */
+	/* Which roots (`.body`) its expressions may read, NULL-terminated; NULL for any.
+	 */
+	const char *const *roots;
 	size_t size;
 	/* Checks beyond the rows, without side effects (heed check). May be NULL. */
 	int (*check)(struct source *source, struct heed_error *error);
@@ -64,6 +67,8 @@ typedef void source_done_fn(void *arg, const struct delivery *delivery);
 int source_deliver(struct source *source, const struct event *events, size_t n,
                    struct heed_str position, source_done_fn *done, void *arg,
                    int64_t *ret_retry_after_ms);
+/* Is a run unfinished that was started by an event of this CloudEvents `uri`? */
+bool source_is_busy(const struct source *source, struct heed_str uri);
 /* The source came to its end (a file without `follow`); when all have, `heed run --once`
  * ends. */
 void source_ended(struct source *source);

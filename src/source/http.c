@@ -112,6 +112,8 @@ static const struct option options[] = {
 	OPTION_ROWS_END,
 };
 
+static const char *const roots[] = {"headers", "query", "body", "item", NULL};
+
 static int
 check(struct source *source, struct heed_error *error)
 {
@@ -281,6 +283,7 @@ const struct source_kind source_http = {
 		"webhooks, and "
 		"plain JSON by a mapping; answered 202 once they are stored",
 	.options = options,
+	.roots = roots,
 	.size = sizeof(struct http_source),
 	.check = check,
 	.start = start,

@@ -5,5 +5,6 @@
 
 const struct source_kind *const source_kinds[] = {
 	&source_http,
+	&source_schedule,
 	NULL,
 };

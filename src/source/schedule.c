@@ -1,30 +1,30 @@
 /*
  * schedule.c - events by the clock: cron expressions in a time zone.
  *
- *	due --> queue (its place is its time) --> delivered ==> committed with its time as
- *position
+ *	position --> next tick, when due --> delivered ==> committed as the new position
  *
  * A tick's event has the same id whenever it is made (name and time), and the position is
- * the time of the last tick that was committed: so each tick happens once, also across
- * restarts and crashes. One delivery is under way at a time; ticks that come due
- *meanwhile wait in line or are skipped, as `overlap` says. What was due while heed did
- *not run is made up for as `missed` says.
+ * the time of the last tick that was made or skipped, at first that of the first start:
+ * so each tick happens once, also across restarts, crashes and a wall clock that is set
+ * back. One delivery is under way at a time. What was due while heed did not run is made
+ * up for as `missed` says; what comes due while runs of an earlier tick are unfinished,
+ * as `overlap` says.
  */
 #include "base/clock.h"
 #include "base/cron.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "config/bind.h"
 #include "source/kinds.h"
 #include "source/mapping.h"
 
-#define QUEUE_MAX 64
 #define RETRY_MS 1000
 #define LOOK_MS 60000 /* the wall clock may be set: look at it that often */
 #define SECOND_US ((int64_t)1000000)
 
-enum missed { MISSED_SKIP, MISSED_ONCE, MISSED_ALL };
+enum missed { MISSED_SKIP, MISSED_LAST, MISSED_ALL };
 enum overlap { OVERLAP_ALLOW, OVERLAP_SKIP };
 
 struct schedule {
@@ -48,20 +48,19 @@ struct ticker {
 	struct arena arena;        /* of the zone */
 	struct cron cron;
 	struct zone *zone;
-	struct loop_timer timer; /* to the next tick */
-	struct loop_timer retry; /* of a delivery that was refused */
-	int64_t last_us;         /* the newest tick that was queued or skipped */
+	struct heed_str uri;     /* CloudEvents source of the events */
+	struct loop_timer timer; /* to the next tick, or to another try */
 	int64_t started_us;
-	int64_t exempt_us; /* ticks up to here were due before anything was under way */
-	int64_t made_up;   /* ticks queued from before the start */
-	int64_t queue[QUEUE_MAX]; /* a ring */
-	size_t first, n;
-	bool in_flight; /* the first of the queue */
+	int64_t last_us;    /* the newest tick that was made or left out */
+	int64_t pending_us; /* the tick to be delivered; 0: none */
+	int64_t made_up;    /* ticks made from before the start */
+	bool in_flight;     /* the pending one is being committed */
+	bool first;         /* the pending one is only the position to begin from */
 };
 
 /* ---- options --------------------------------------------------------------- */
 
-static const char *const missed_names[] = {"skip", "once", "all", NULL};
+static const char *const missed_names[] = {"skip", "last", "all", NULL};
 static const char *const overlap_names[] = {"allow", "skip", NULL};
 
 static const struct option event_options[] = {
@@ -82,51 +81,55 @@ static const struct option event_options[] = {
 	OPTION_ROWS_END,
 };
 
+#define AT(field) .offset = offsetof(struct schedule, field)
+
 static const struct option options[] = {
 	{.name = "cron",
          .kind = OPTION_TEXT,
-         .offset = offsetof(struct schedule, cron),
+         AT(cron),
          .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
          .help = "when: \"0 3 * * *\" (minute, hour, day, month, weekday), with seconds "
-                 "in front "
-                 "as a sixth field, or @daily and the like"},
+                 "in front as a sixth field, or @daily and the like"},
 	{.name = "timezone",
          .kind = OPTION_TEXT,
-         .offset = offsetof(struct schedule, timezone),
+         AT(timezone),
          .fallback = "UTC",
          .flags = OPTION_NONEMPTY,
          .help = "time zone of the cron expression, such as Europe/Berlin"},
 	{.name = "event",
          .kind = OPTION_RECORD,
-         .offset = offsetof(struct schedule, event),
+         AT(event),
          .rows = event_options,
          .flags = OPTION_REQUIRED,
          .help = "the event that each tick makes"},
 	{.name = "missed",
          .kind = OPTION_ENUM,
-         .offset = offsetof(struct schedule, missed),
+         AT(missed),
          .names = missed_names,
-         .fallback = "once",
-         .help = "ticks that were due while heed did not run: skip them, make only the "
-                 "newest "
-                 "(once), or all"},
+         .fallback = "last",
+         .help = "ticks that were due while heed did not run: skip them, make the last "
+                 "one "
+                 "only, or all; when it runs but is late by several, all makes each, "
+                 "the others the last"},
 	{.name = "missed_max",
          .kind = OPTION_INT,
-         .offset = offsetof(struct schedule, missed_max),
+         AT(missed_max),
          .fallback = "1000",
          .min = 1,
          .max = 100000,
-         .help = "with missed: all, how many are made up for at most, the oldest first"},
+         .help = "missed: all makes up for at most so many, the oldest first; the others "
+                 "are left out, and the log says so"},
 	{.name = "overlap",
          .kind = OPTION_ENUM,
-         .offset = offsetof(struct schedule, overlap),
+         AT(overlap),
          .names = overlap_names,
          .fallback = "allow",
-         .help = "a tick that comes due before the one before is stored: allow (it waits "
-                 "its turn) "
-                 "or skip"},
+         .help = "a tick that comes due while runs that an earlier one started are "
+                 "unfinished: allow it, or skip it"},
 	OPTION_ROWS_END,
 };
+
+static const char *const roots[] = {"time", "date", "name", NULL};
 
 /* Read the cron expression and the zone; the zone lives on `arena`. */
 static int
@@ -201,15 +204,14 @@ make_event(const struct ticker *ticker, int64_t tick_us, struct arena *arena,
 	struct event_parts parts = {
 		.id = arena_printf(arena, "%.*s/%s", STR_ARG(schedule->source.name),
 	                           clock_text(place, tick_us).data),
-		.source = mapping_source(arena, schedule->source.name),
+		.source = ticker->uri,
 		.type = schedule->event.type,
 		.time_us = tick_us,
 	};
 	struct heed_json input;
 	int r;
 
-	if (parts.id.data == NULL || parts.source.data == NULL ||
-	    make_input(ticker, tick_us, arena, &input) < 0)
+	if (parts.id.data == NULL || make_input(ticker, tick_us, arena, &input) < 0)
 		return error_nomem(error);
 	HEED_TRY(make_subject(schedule->event.subject, input, arena, &parts.subject,
 	                      error));
@@ -222,9 +224,75 @@ make_event(const struct ticker *ticker, int64_t tick_us, struct arena *arena,
 	return event_from_parts(arena, &parts, tick_us, ret_event, error);
 }
 
+/* ---- which tick is due ----------------------------------------------------- */
+
+/* The first tick after `after_us`, if it is due. */
+static bool
+find_due(const struct ticker *ticker, int64_t after_us, int64_t now_us, int64_t *ret_us)
+{
+	return cron_next(&ticker->cron, ticker->zone, after_us, ret_us) == 0 &&
+	       *ret_us <= now_us;
+}
+
+/* The last tick up to `now_us`, given an earlier one: halves the time between the two. */
+static int64_t
+last_due(const struct ticker *ticker, int64_t tick_us, int64_t now_us)
+{
+	int64_t low = tick_us;
+	int64_t high = now_us;
+	int64_t next;
+
+	while (high - low > SECOND_US) {
+		int64_t middle = low + (high - low) / 2;
+
+		if (find_due(ticker, middle, now_us, &next))
+			low = next;
+		else
+			high = middle;
+	}
+	return find_due(ticker, low, now_us, &next) ? next : low;
+}
+
+/* With missed: all, are there more of them than are made up for? Then they are over. */
+static bool
+too_many(struct ticker *ticker, int64_t tick_us)
+{
+	struct schedule *schedule = ticker->schedule;
+	struct heed_error error;
+
+	if (tick_us > ticker->started_us || ticker->made_up++ < schedule->missed_max)
+		return false;
+	(void)error_set(&error, HEED_E_LIMIT,
+	                "more than %lld ticks were missed; the later ones are left out "
+	                "(missed_max)",
+	                (long long)schedule->missed_max);
+	source_report(&schedule->source, &error);
+	ticker->last_us = ticker->started_us;
+	return true;
+}
+
+/* Decide about the next tick that is due: then it is pending. */
+static void
+choose(struct ticker *ticker)
+{
+	int64_t now_us = loop_wall_us(ticker->schedule->source.loop);
+	int64_t next;
+
+	if (ticker->last_us > now_us) /* it was set back: known ticks are duplicates */
+		ticker->last_us = now_us;
+	if (!find_due(ticker, ticker->last_us, now_us, &next))
+		return;
+	if (ticker->schedule->missed != MISSED_ALL)
+		next = last_due(ticker, next, now_us);
+	else if (too_many(ticker, next) &&
+	         !find_due(ticker, ticker->last_us, now_us, &next))
+		return;
+	ticker->last_us = ticker->pending_us = next;
+}
+
 /* ---- delivering ------------------------------------------------------------ */
 
-static void go_on(struct ticker *ticker);
+static void go_on(void *arg);
 
 static void
 free_ticker(struct ticker *ticker)
@@ -234,10 +302,10 @@ free_ticker(struct ticker *ticker)
 }
 
 static void
-drop_first(struct ticker *ticker)
+try_again(struct ticker *ticker, int64_t delay_ms)
 {
-	ticker->first = (ticker->first + 1) % QUEUE_MAX;
-	ticker->n--;
+	loop_timer_set(ticker->schedule->source.loop, &ticker->timer,
+	               delay_ms > 0 ? delay_ms : RETRY_MS);
 }
 
 static void
@@ -251,112 +319,66 @@ delivered(void *arg, const struct delivery *delivery)
 		return;
 	}
 	if (delivery->code != 0) {
-		loop_timer_set(ticker->schedule->source.loop, &ticker->retry,
-		               delivery->retry_after_ms > 0 ? delivery->retry_after_ms
-		                                            : RETRY_MS);
+		try_again(ticker, delivery->retry_after_ms);
 		return;
 	}
-	drop_first(ticker);
+	ticker->pending_us = 0;
+	ticker->first = false;
 	go_on(ticker);
 }
 
-/* Deliver the first of the queue. A tick whose event cannot be made is reported and left
- * out: it would fail again. */
-static void
-deliver_first(struct ticker *ticker)
+/* The event of the pending tick; *ret_n is 0 when there is to be none. An event that
+ * cannot be made is reported and left out: it would fail again. */
+static int
+make_pending(struct ticker *ticker, struct arena *arena, struct event *ret_event,
+             size_t *ret_n)
 {
-	struct source *source = &ticker->schedule->source;
-	int64_t tick_us = ticker->queue[ticker->first];
-	int64_t retry_after_ms = RETRY_MS;
+	struct schedule *schedule = ticker->schedule;
 	char place[CLOCK_TEXT_SIZE];
+	struct heed_str tick = clock_text(place, ticker->pending_us);
 	struct heed_error error = {0};
+	int r;
+
+	*ret_n = 0;
+	if (ticker->first)
+		return 0;
+	if (schedule->overlap == OVERLAP_SKIP &&
+	    source_is_busy(&schedule->source, ticker->uri)) {
+		log_event(LOG_INFO, "tick skipped: runs of an earlier one are unfinished",
+		          LOG_S("source", schedule->source.name), LOG_S("tick", tick));
+		return 0;
+	}
+	r = make_event(ticker, ticker->pending_us, arena, ret_event, &error);
+	if (r == HEED_E_NOMEM)
+		return r;
+	*ret_n = r == 0;
+	if (r < 0) {
+		error_prefix(&error, "the tick of %.*s is left out", STR_ARG(tick));
+		source_report(&schedule->source, &error);
+	}
+	return 0;
+}
+
+static void
+deliver_pending(struct ticker *ticker)
+{
+	char place[CLOCK_TEXT_SIZE];
+	int64_t retry_after_ms = RETRY_MS;
 	struct event event;
 	struct arena arena;
+	size_t n;
 	int r;
 
 	arena_init(&arena, 0);
-	r = make_event(ticker, tick_us, &arena, &event, &error);
-	if (r < 0 && r != HEED_E_NOMEM) {
-		error_prefix(&error, "the tick of %s is left out",
-		             clock_text(place, tick_us).data);
-		source_report(source, &error);
-		drop_first(ticker);
-	} else if (r == 0) {
-		r = source_deliver(source, &event, 1, clock_text(place, tick_us),
-		                   delivered, ticker, &retry_after_ms);
-		ticker->in_flight = r == 0;
-	}
-	if (r == HEED_E_NOMEM || r == HEED_E_BUSY)
-		loop_timer_set(source->loop, &ticker->retry,
-		               retry_after_ms > 0 ? retry_after_ms : RETRY_MS);
+	r = make_pending(ticker, &arena, &event, &n);
+	if (r == 0)
+		r = source_deliver(&ticker->schedule->source, &event, n,
+		                   clock_text(place, ticker->pending_us), delivered,
+		                   ticker, &retry_after_ms);
+	ticker->in_flight = r == 0;
+	if (r < 0)
+		try_again(ticker, retry_after_ms);
 	arena_done(&arena);
-}
-
-/* ---- which ticks are due --------------------------------------------------- */
-
-/* The newest tick up to `now_us`, given one: no tick lies after `high`, `low` is one. */
-static int64_t
-newest_tick(const struct ticker *ticker, int64_t tick_us, int64_t now_us)
-{
-	int64_t low = tick_us;
-	int64_t high = now_us;
-	int64_t next;
-
-	while (high - low > SECOND_US) {
-		int64_t middle = low + (high - low) / 2;
-
-		if (cron_next(&ticker->cron, ticker->zone, middle, &next) == 0 &&
-		    next <= now_us)
-			low = next;
-		else
-			high = middle;
-	}
-	if (cron_next(&ticker->cron, ticker->zone, low, &next) == 0 && next <= now_us)
-		low = next;
-	return low;
-}
-
-/* Is it one too many of those from before the start? Then all of those are over. */
-static bool
-too_many(struct ticker *ticker, int64_t tick_us)
-{
-	struct heed_error error;
-
-	if (tick_us > ticker->started_us)
-		return false;
-	if (ticker->made_up++ < ticker->schedule->missed_max)
-		return false;
-	(void)error_set(&error, HEED_E_LIMIT,
-	                "more than %lld ticks were missed; the later ones are left out "
-	                "(missed_max)",
-	                (long long)ticker->schedule->missed_max);
-	source_report(&ticker->schedule->source, &error);
-	ticker->last_us = ticker->started_us;
-	return true;
-}
-
-/* Queue what is due. */
-static void
-take_due(struct ticker *ticker)
-{
-	const struct schedule *schedule = ticker->schedule;
-	int64_t now_us = loop_wall_us(schedule->source.loop);
-	int64_t next;
-
-	if (ticker->n == 0)
-		ticker->exempt_us = now_us;
-	while (ticker->n < QUEUE_MAX &&
-	       cron_next(&ticker->cron, ticker->zone, ticker->last_us, &next) == 0 &&
-	       next <= now_us) {
-		if (schedule->missed != MISSED_ALL)
-			next = newest_tick(ticker, next, now_us);
-		else if (too_many(ticker, next))
-			continue;
-		ticker->last_us = next;
-		if (schedule->overlap == OVERLAP_SKIP && next > ticker->exempt_us)
-			continue;
-		ticker->queue[(ticker->first + ticker->n++) % QUEUE_MAX] = next;
-	}
 }
 
 static void
@@ -371,37 +393,29 @@ arm(struct ticker *ticker)
 
 		if (left_us < LOOK_MS * 1000)
 			delay_ms = left_us > 0 ? (left_us + 999) / 1000 : 1;
-		if (left_us <= 0) /* the queue is full */
-			delay_ms = RETRY_MS;
 	}
 	loop_timer_set(loop, &ticker->timer, delay_ms);
 }
 
+/* While paused nothing is armed: resume comes back here. */
 static void
-go_on(struct ticker *ticker)
+go_on(void *arg)
 {
-	size_t before;
+	struct ticker *ticker = arg;
 
-	if (!ticker->schedule->source.paused)
-		take_due(ticker);
-	do {
-		before = ticker->n;
-		if (ticker->n > 0 && !ticker->in_flight && ticker->retry.slot == 0 &&
-		    !ticker->schedule->source.paused)
-			deliver_first(ticker);
-	} while (ticker->n < before && ticker->n > 0);
-	arm(ticker);
-}
-
-static void
-wake(void *arg)
-{
-	go_on(arg);
+	if (ticker->schedule->source.paused || ticker->in_flight)
+		return;
+	if (ticker->pending_us == 0)
+		choose(ticker);
+	if (ticker->pending_us != 0)
+		deliver_pending(ticker);
+	else
+		arm(ticker);
 }
 
 /* ---- the source ------------------------------------------------------------ */
 
-/* The last tick that was committed, or now when there is none yet. */
+/* The last tick that was decided about, or now when there is none yet. */
 static int64_t
 read_position(struct schedule *schedule, struct heed_str position, int64_t now_us)
 {
@@ -413,8 +427,8 @@ read_position(struct schedule *schedule, struct heed_str position, int64_t now_u
 	if (clock_parse(position, &at_us) == 0)
 		return schedule->missed == MISSED_SKIP && at_us < now_us ? now_us : at_us;
 	(void)error_set(&error, HEED_E_CORRUPT,
-	                "its position in the store is no time; missed ticks "
-	                "are not made up for");
+	                "its position in the store is no time: missed ticks are not made "
+	                "up for");
 	source_report(&schedule->source, &error);
 	return now_us;
 }
@@ -430,8 +444,10 @@ start(struct source *source, struct heed_str position, struct heed_error *error)
 		return error_nomem(error);
 	arena_init(&ticker->arena, 0);
 	ticker->schedule = schedule;
+	ticker->uri = mapping_source(&ticker->arena, source->name);
 	r = read_times(schedule, &ticker->arena, &ticker->cron, &ticker->zone, error);
-	if (r == 0 && loop_timers_reserve(source->loop, 2) < 0)
+	if (r == 0 &&
+	    (ticker->uri.data == NULL || loop_timers_reserve(source->loop, 1) < 0))
 		r = error_nomem(error);
 	if (r < 0) {
 		free_ticker(ticker);
@@ -439,8 +455,9 @@ start(struct source *source, struct heed_str position, struct heed_error *error)
 	}
 	ticker->started_us = loop_wall_us(source->loop);
 	ticker->last_us = read_position(schedule, position, ticker->started_us);
-	loop_timer_init(&ticker->timer, wake, ticker);
-	loop_timer_init(&ticker->retry, wake, ticker);
+	ticker->first = position.len == 0;
+	ticker->pending_us = ticker->first ? ticker->last_us : 0;
+	loop_timer_init(&ticker->timer, go_on, ticker);
 	loop_timer_set(source->loop, &ticker->timer, 0);
 	schedule->ticker = ticker;
 	return 0;
@@ -466,7 +483,6 @@ stop(struct source *source)
 	schedule->ticker = NULL;
 	ticker->schedule = NULL;
 	loop_timer_clear(source->loop, &ticker->timer);
-	loop_timer_clear(source->loop, &ticker->retry);
 	if (!ticker->in_flight)
 		free_ticker(ticker);
 }
@@ -475,6 +491,7 @@ const struct source_kind source_schedule = {
 	.name = "schedule",
 	.help = "an event at times given by a cron expression, each of them once",
 	.options = options,
+	.roots = roots,
 	.size = sizeof(struct schedule),
 	.check = check,
 	.start = start,
