@@ -157,30 +157,36 @@ str_hash(struct heed_str text)
 	return hash ^ hash >> 32;
 }
 
-/* Length of the well-formed sequence at the start of `p`, or 0. Table 3-7 of Unicode. */
+/* The well-formed sequences of more than one byte: Table 3-7 of the Unicode Standard. */
+static const struct {
+	unsigned char first, last; /* of the first byte */
+	unsigned char len;
+	unsigned char low, high; /* of the second byte; the others are 80..BF */
+} utf8_forms[] = {
+	{0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
+	{0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f},
+	{0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf},
+	{0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+};
+
+/* Length of the well-formed sequence at the start of `p`, which is not ASCII, or 0. */
 static size_t
 utf8_sequence(const unsigned char *p, size_t left)
 {
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		return left >= 2 && (p[1] & 0xc0) == 0x80 ? 2 : 0;
-	if (p[0] >= 0xe0 && p[0] <= 0xef) {
-		if (left < 3 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80)
+	size_t form = 0;
+	size_t i;
+
+	while (form < sizeof(utf8_forms) / sizeof(utf8_forms[0]) &&
+	       (p[0] < utf8_forms[form].first || p[0] > utf8_forms[form].last))
+		form++;
+	if (form == sizeof(utf8_forms) / sizeof(utf8_forms[0]) ||
+	    left < utf8_forms[form].len || p[1] < utf8_forms[form].low ||
+	    p[1] > utf8_forms[form].high)
+		return 0;
+	for (i = 2; i < utf8_forms[form].len; i++)
+		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-		if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
-			return 0;
-		return 3;
-	}
-	if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-		if (left < 4 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80 ||
-		    (p[3] & 0xc0) != 0x80)
-			return 0;
-		if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-			return 0;
-		return 4;
-	}
-	return 0;
+	return utf8_forms[form].len;
 }
 
 bool
@@ -190,8 +196,18 @@ str_utf8(struct heed_str text)
 	size_t at = 0;
 
 	while (at < text.len) {
-		size_t len = utf8_sequence(p + at, text.len - at);
+		uint64_t eight;
+		size_t len = 1;
 
+		if (text.len - at >= sizeof(eight)) {
+			memcpy(&eight, p + at, sizeof(eight));
+			if ((eight & 0x8080808080808080u) == 0) {
+				at += sizeof(eight);
+				continue;
+			}
+		}
+		if (p[at] >= 0x80)
+			len = utf8_sequence(p + at, text.len - at);
 		if (len == 0)
 			return false;
 		at += len;

@@ -133,41 +133,65 @@ copy_cstr(struct http_call *call, const char *text, const char **ret_copy)
 	return *ret_copy == NULL ? HEED_E_NOMEM : 0;
 }
 
-int
-http_easy_copy(struct http_call *call, const struct http_request *request,
-               struct heed_error *error)
+/* By the definition of HTTP (RFC 9110, 9.2.2), sending it twice does no harm. */
+static bool
+is_idempotent(struct heed_str method)
 {
-	struct http_request *copy = &call->request;
-	struct heed_str method = request->method;
+	static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"};
+	size_t i;
 
+	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (str_is(method, methods[i]))
+			return true;
+	return false;
+}
+
+static int
+check_request(const struct http_request *request, struct heed_error *error)
+{
 	HEED_TRY(check_url(request->url, error));
 	HEED_TRY(check_headers(request, error));
-	if (method.len > 0 && !http_is_token(method))
+	if (request->method.len > 0 && !http_is_token(request->method))
 		return error_set(error, HEED_E_INVALID, "\"%.*s\" is not a method",
-		                 STR_ARG(str_head(method, 100)));
-	*copy = *request;
-	if (method.len == 0)
-		copy->method = request->has_body ? HEED_STR("POST") : HEED_STR("GET");
-	call->repeatable = str_is(copy->method, "GET") || str_is(copy->method, "HEAD") ||
-	                   str_is(copy->method, "PUT") ||
-	                   str_is(copy->method, "DELETE") ||
-	                   str_is(copy->method, "OPTIONS");
+		                 STR_ARG(str_head(request->method, 100)));
+	return 0;
+}
+
+/* All that libcurl borrows. HEED_E_NOMEM. */
+static int
+copy_texts(struct http_call *call, const struct http_request *request)
+{
+	struct http_request *copy = &call->request;
+
 	call->url = arena_cstr(&call->arena, request->url);
 	call->method = arena_cstr(&call->arena, copy->method);
 	if (call->url == NULL || call->method == NULL)
-		return error_set(error, HEED_E_NOMEM, "out of memory");
+		return HEED_E_NOMEM;
 	copy->method = str_of(call->method);
 	copy->url = str_of(call->url);
 	if (request->body.len > 0) {
 		copy->body = arena_str(&call->arena, request->body);
 		if (copy->body.data == NULL)
-			return error_set(error, HEED_E_NOMEM, "out of memory");
+			return HEED_E_NOMEM;
 	}
-	if (copy_headers(call, request) < 0 ||
-	    copy_cstr(call, request->unix_socket, &copy->unix_socket) < 0 ||
-	    copy_cstr(call, request->ca_file, &copy->ca_file) < 0 ||
-	    copy_cstr(call, request->proxy, &copy->proxy) < 0)
-		return error_set(error, HEED_E_NOMEM, "out of memory");
+	HEED_TRY(copy_headers(call, request));
+	HEED_TRY(copy_cstr(call, request->unix_socket, &copy->unix_socket));
+	HEED_TRY(copy_cstr(call, request->ca_file, &copy->ca_file));
+	return copy_cstr(call, request->proxy, &copy->proxy);
+}
+
+int
+http_easy_copy(struct http_call *call, const struct http_request *request,
+               struct heed_error *error)
+{
+	HEED_TRY(check_request(request, error));
+	call->request = *request;
+	if (request->method.len == 0)
+		call->request.method =
+			request->has_body ? HEED_STR("POST") : HEED_STR("GET");
+	call->repeatable = is_idempotent(call->request.method);
+	if (copy_texts(call, request) < 0)
+		return error_nomem(error);
 	call->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : TIMEOUT_MS;
 	buf_init(&call->body, request->reply_max > 0 ? request->reply_max : REPLY_MAX);
 	return 0;

@@ -392,7 +392,7 @@ listen_tcp(struct http_server *server, const char *where, struct heed_error *err
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	struct addrinfo *found = NULL;
-	struct sockaddr_storage bound;
+	struct sockaddr_storage bound = {0};
 	socklen_t len = sizeof(bound);
 	char host[256];
 	char port[16];
