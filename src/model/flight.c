@@ -268,8 +268,8 @@ settle(struct flight *flight)
 
 	reply->elapsed_ms = now - flight->start_ms;
 	fill_usage(flight);
-	reply->cost_nano =
-		model_cost(model, reply->model, &reply->usage, &reply->price_known);
+	reply->cost_nano = model_cost(model, reply->model, &reply->usage,
+	                              loop_wall_us(gateway->loop), &reply->price_known);
 	lane->stats.failures += reply->class >= MODEL_RATE;
 	if (reply->class == MODEL_RATE)
 		limiter_refused(&lane->limiter, reply->retry_after_ms, now);

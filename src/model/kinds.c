@@ -32,7 +32,17 @@ static const struct option price_rows[] = {
                             "when absent."),
 	PRICE(cache_write, "Per million tokens written to the provider's cache; as input "
                            "when absent."),
-	PRICE(output, "Per million tokens of output, reasoning included."),
+	PRICE(output, "Per million tokens of output."),
+	PRICE(reasoning, "Per million tokens of output that is thought and not shown; as "
+                         "output when absent."),
+	{.name = "batch",
+         .kind = OPTION_REAL,
+         .offset = offsetof(struct model_price, batch),
+         .fallback = "0.5",
+         .min = 0,
+         .max = 1,
+         .help = "The part of these prices that a batch costs, where answers may take a "
+                 "day; for `heed cost forecast`."},
 	OPTION_ROWS_END,
 };
 
@@ -47,6 +57,8 @@ bind_price(struct bind *bind, const struct conf_node *node, void *field)
 		price->cached_input = price->input;
 	if (conf_get(node, "cache_write") == NULL)
 		price->cache_write = price->input;
+	if (conf_get(node, "reasoning") == NULL)
+		price->reasoning = price->output;
 	price->set = true;
 	return 0;
 }
@@ -136,9 +148,8 @@ const struct option model_options[] = {
          .names = object_types,
          .rows = price_rows,
          .bind = bind_price,
-         .help = "US dollars per million tokens: input, cached_input, cache_write, "
-                 "output; the "
-                 "built-in list when absent."},
+         .help = "US dollars per million tokens; the built-in list when absent (heed "
+                 "cost prices)."},
 	{.name = "limits",
          .kind = OPTION_RECORD,
          AT(limits),

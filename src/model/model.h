@@ -41,6 +41,8 @@ struct model_price {
 	int64_t cached_input;
 	int64_t cache_write;
 	int64_t output;
+	int64_t reasoning; /* output that is not shown; as output unless said */
+	double batch;      /* what a batch costs of it, for answers within a day: 0.5 */
 };
 
 struct model_limits {
@@ -199,13 +201,17 @@ int64_t model_tokens_estimate(size_t bytes);
 int64_t
 model_question_tokens(const struct model *model, const struct model_question *question,
                       int64_t *ret_input, int64_t *ret_output);
-/* Exact, rounded to the nearest nano-dollar. `answered_by` is the provider's name of the
- * model and used before the configured one in the built-in table; may be empty.
- * *ret_known may be NULL. 0 when there is no price. */
+/* Exact, rounded to the nearest nano-dollar, at the price of the day `at_us` (0: the
+ * newest). `answered_by` is the provider's name of the model and used before the
+ * configured one in the built-in list; may be empty. *ret_known may be NULL. 0 when there
+ * is no price. */
 int64_t model_cost(const struct model *model, struct heed_str answered_by,
-                   const struct model_usage *usage, bool *ret_known);
-/* What a question can cost at most, over the whole fallback chain: to be reserved. */
-int64_t model_cost_max(const struct model *model, const struct model_question *question);
+                   const struct model_usage *usage, int64_t at_us, bool *ret_known);
+/* What a question can cost at most when `model` answers it: to be reserved. An upper
+ * bound, not an estimate: a token for every byte of the prompt, and all of max_tokens. 0
+ * when it is free, or has no price. */
+int64_t model_cost_max(const struct model *model, const struct model_question *question,
+                       int64_t at_us);
 
 /* ---- the gateway ------------------------------------------------------------------ */
 

@@ -1,134 +1,98 @@
 /*
- * price.c - what calls cost: the built-in list prices and exact arithmetic.
+ * price.c - what calls cost: which price holds, exact arithmetic, what to reserve.
  *
- * The table is data with a date; `price:` in the configuration goes before it. Amounts
- * are nano US dollars for a million tokens, so that a list price with six decimals is a
- * whole number. Rounding happens once, for the sum of a call.
+ * Amounts are nano US dollars for a million tokens, so that a list price with six
+ * decimals is a whole number. Rounding happens once, for the sum of a call, to the
+ * nearest nano-dollar.
  */
+#include "model/price.h"
+
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "model/codec.h"
 
-#define USD(dollars) ((int64_t)((dollars)*1000000 + 0.5) * 1000)
 #define MILLION 1000000
 #define TOKENS_MAX 100000000000 /* keeps products within 64 bits; far above any call */
 #define RATE_MAX 9000000000000  /* 9,000 dollars for a million tokens: the rows' bound */
 
-struct price_row {
-	const char *name;
-	int64_t above; /* total input tokens; the row with the highest that is passed
-	                  counts */
-	struct model_price price;
-};
+/* Providers put text of their own around a question (the frames of turns, of tools and of
+ * schemas; about 350 tokens with a forced tool). */
+#define BOUND_EXTRA_TOKENS 600
 
-#define ROW(name, above, in, cached, write, out)                                         \
-	{                                                                                \
-		name, above,                                                             \
-		{                                                                        \
-			true, USD(in), USD(cached), USD(write), USD(out)                 \
-		}                                                                        \
-	}
+/* ---- which price ------------------------------------------------------------------- */
 
-/* List prices of October 2026, US dollars for a million tokens: input, cached input,
- * cache write, output. Providers without a fee for writing charge the input price. */
-static const struct price_row prices[] = {
-	ROW("gpt-4o", 0, 2.50, 1.25, 2.50, 10.00),
-	ROW("gpt-4o-mini", 0, 0.15, 0.075, 0.15, 0.60),
-	ROW("gpt-4.1", 0, 2.00, 0.50, 2.00, 8.00),
-	ROW("gpt-4.1-mini", 0, 0.40, 0.10, 0.40, 1.60),
-	ROW("gpt-4.1-nano", 0, 0.10, 0.025, 0.10, 0.40),
-	ROW("gpt-5", 0, 1.25, 0.125, 1.25, 10.00),
-	ROW("gpt-5-mini", 0, 0.25, 0.025, 0.25, 2.00),
-	ROW("gpt-5-nano", 0, 0.05, 0.005, 0.05, 0.40),
-	ROW("gpt-5.1", 0, 1.25, 0.125, 1.25, 10.00),
-	ROW("gpt-5.2", 0, 1.75, 0.175, 1.75, 14.00),
-	ROW("gpt-5.4", 0, 2.50, 0.25, 2.50, 15.00),
-	ROW("gpt-5.4", 272000, 5.00, 0.50, 5.00, 22.50),
-	ROW("gpt-5.4-mini", 0, 0.75, 0.075, 0.75, 4.50),
-	ROW("gpt-5.4-nano", 0, 0.20, 0.02, 0.20, 1.25),
-	ROW("gpt-5.5", 0, 5.00, 0.50, 5.00, 30.00),
-	ROW("gpt-5.5", 272000, 10.00, 1.00, 10.00, 45.00),
-	ROW("gpt-5.6-sol", 0, 5.00, 0.50, 6.25, 30.00),
-	ROW("gpt-5.6-terra", 0, 2.00, 0.20, 2.50, 12.00),
-	ROW("gpt-5.6-luna", 0, 0.20, 0.02, 0.25, 1.20),
-	ROW("gpt-6-sol", 0, 2.00, 0.20, 2.50, 10.00),
-	ROW("gpt-6-luna", 0, 0.10, 0.01, 0.125, 0.50),
-	ROW("o3-mini", 0, 1.10, 0.55, 1.10, 4.40),
-	ROW("o4-mini", 0, 1.10, 0.275, 1.10, 4.40),
-	ROW("claude-haiku-4-5", 0, 1.00, 0.10, 1.25, 5.00),
-	ROW("claude-haiku-5-5", 0, 0.10, 0.01, 0.125, 0.50),
-	ROW("claude-haiku-5-5", 100000, 0.50, 0.05, 0.625, 2.50),
-	ROW("claude-sonnet-4-5", 0, 3.00, 0.30, 3.75, 15.00),
-	ROW("claude-sonnet-4-6", 0, 3.00, 0.30, 3.75, 15.00),
-	ROW("claude-sonnet-5", 0, 2.00, 0.20, 2.50, 10.00),
-	ROW("claude-sonnet-5-5", 0, 2.00, 0.10, 2.50, 10.00),
-	ROW("claude-opus-4-5", 0, 5.00, 0.50, 6.25, 25.00),
-	ROW("claude-opus-4-6", 0, 5.00, 0.50, 6.25, 25.00),
-	ROW("claude-opus-4-7", 0, 5.00, 0.50, 6.25, 25.00),
-	ROW("claude-opus-5", 0, 5.00, 0.50, 6.25, 25.00),
-	ROW("claude-opus-5-5", 0, 4.00, 0.20, 5.00, 20.00),
-	ROW("claude-fable-5", 0, 10.00, 1.00, 12.50, 50.00),
-	ROW("claude-fable-5-1", 0, 10.00, 0.25, 12.50, 50.00),
-	ROW("gemini-2.5-flash", 0, 0.30, 0.03, 0.30, 2.50),
-	ROW("gemini-2.5-flash-lite", 0, 0.10, 0.01, 0.10, 0.40),
-	ROW("gemini-2.5-pro", 0, 1.25, 0.125, 1.25, 10.00),
-};
-
-/* Is `name` the row's model, or a dated version of it (gpt-4o-2024-08-06, -20250929)? */
-static bool
-names_row(struct heed_str name, const char *row)
+bool
+price_names(struct heed_str name, const struct price_row *row)
 {
 	struct heed_str rest;
 
-	if (!str_starts(name, row))
+	/* Gateways put the vendor in front. */
+	for (size_t slash = str_find(name, '/'); slash < name.len;
+	     slash = str_find(name, '/'))
+		name = str_from(name, slash + 1);
+	if (!str_starts(name, row->name))
 		return false;
-	rest = str_from(name, strlen(row));
+	rest = str_from(name, strlen(row->name));
 	if (rest.len == 0 || str_is(rest, "-latest"))
 		return true;
 	return rest.len >= 9 && (rest.data[0] == '-' || rest.data[0] == '@') &&
 	       rest.data[1] == '2' && rest.data[2] == '0';
 }
 
-static const struct model_price *
-find_price(struct heed_str name, int64_t input)
+/* Of two rows that hold, the later day counts, then the longer prompt. */
+static bool
+is_better(const struct price_row *row, const struct price_row *best)
 {
-	const struct price_row *best = NULL;
+	int later = best == NULL ? 1 : strcmp(row->since, best->since);
 
-	/* Gateways put the vendor in front: "openai/gpt-4o". */
-	for (size_t slash = str_find(name, '/'); slash < name.len;
-	     slash = str_find(name, '/'))
-		name = str_from(name, slash + 1);
-	for (size_t i = 0; i < sizeof(prices) / sizeof(prices[0]); i++) {
-		const struct price_row *row = &prices[i];
-
-		if (names_row(name, row->name) && (row->above == 0 || input > row->above))
-			if (best == NULL || row->above > best->above)
-				best = row;
-	}
-	return best == NULL ? NULL : &best->price;
+	return later > 0 || (later == 0 && row->above >= best->above);
 }
 
-static const struct model_price *
-price_of(const struct model *model, struct heed_str answered_by, int64_t input)
+const struct price_row *
+price_find(struct heed_str name, int64_t input, int64_t at_us)
+{
+	char place[CLOCK_TEXT_SIZE];
+	const char *today = clock_text(place, at_us).data;
+	const struct price_row *best = NULL;
+
+	for (size_t i = 0; i < price_list_n; i++) {
+		const struct price_row *row = &price_list[i];
+
+		if ((row->above == 0 || input > row->above) &&
+		    (at_us == 0 || strncmp(row->since, today, strlen(row->since)) <= 0) &&
+		    is_better(row, best) && price_names(name, row))
+			best = row;
+	}
+	return best;
+}
+
+const struct model_price *
+price_of(const struct model *model, struct heed_str answered_by, int64_t input,
+         int64_t at_us)
 {
 	static const struct model_price nothing = {.set = true};
-	const struct model_price *price;
+	const struct price_row *row;
 
 	if (model->price.set)
 		return &model->price;
 	if (model_kinds[model->provider]->answer != NULL)
 		return &nothing;
-	price = find_price(answered_by, input);
-	return price != NULL ? price : find_price(model_label(model), input);
+	row = price_find(answered_by, input, at_us);
+	if (row == NULL)
+		row = price_find(model_label(model), input, at_us);
+	return row != NULL ? &row->price : NULL;
 }
 
 bool
 model_price_known(const struct model *model)
 {
-	return price_of(model, (struct heed_str){NULL, 0}, 0) != NULL;
+	return price_of(model, (struct heed_str){NULL, 0}, 0, 0) != NULL;
 }
+
+/* ---- what it costs ----------------------------------------------------------------- */
 
 static int64_t
 clamp(int64_t value, int64_t max)
@@ -151,12 +115,14 @@ add_cost(int64_t tokens, int64_t rate, int64_t *whole, int64_t *rest)
 
 int64_t
 model_cost(const struct model *model, struct heed_str answered_by,
-           const struct model_usage *usage, bool *ret_known)
+           const struct model_usage *usage, int64_t at_us, bool *ret_known)
 {
-	const struct model_price *price = price_of(model, answered_by, usage->input);
+	const struct model_price *price =
+		price_of(model, answered_by, usage->input, at_us);
 	int64_t input = clamp(usage->input, TOKENS_MAX);
 	int64_t cached = clamp(usage->cached_input, input);
 	int64_t written = clamp(usage->cache_write, input - cached);
+	int64_t reasoning = clamp(usage->reasoning, clamp(usage->output, TOKENS_MAX));
 	int64_t whole = 0, rest = 0;
 
 	if (ret_known != NULL)
@@ -166,7 +132,8 @@ model_cost(const struct model *model, struct heed_str answered_by,
 	add_cost(input - cached - written, price->input, &whole, &rest);
 	add_cost(cached, price->cached_input, &whole, &rest);
 	add_cost(written, price->cache_write, &whole, &rest);
-	add_cost(usage->output, price->output, &whole, &rest);
+	add_cost(usage->output - reasoning, price->output, &whole, &rest);
+	add_cost(reasoning, price->reasoning, &whole, &rest);
 	return whole + (rest + MILLION / 2) / MILLION;
 }
 
@@ -201,17 +168,27 @@ json_bytes(struct heed_json value, int depth)
 	}
 }
 
+/* The bytes of all that is asked. */
+static size_t
+question_bytes(const struct model *model, const struct model_question *question)
+{
+	return model->system.len + question->system.len + question->prompt.len +
+	       question->previous.len + question->complaint.len + prompt_frame_len();
+}
+
+static size_t
+schema_bytes(const struct model_question *question)
+{
+	return question->schema.kind != HEED_NULL ? json_bytes(question->schema, 0) : 0;
+}
+
 int64_t
 model_question_tokens(const struct model *model, const struct model_question *question,
                       int64_t *ret_input, int64_t *ret_output)
 {
-	size_t bytes = model->system.len + question->system.len + question->prompt.len +
-	               question->previous.len + question->complaint.len +
-	               prompt_frame_len();
+	size_t bytes = question_bytes(model, question) + schema_bytes(question);
 	int64_t input, output;
 
-	if (question->schema.kind != HEED_NULL)
-		bytes += json_bytes(question->schema, 0);
 	input = model_tokens_estimate(bytes) + 16;
 	output = question->max_tokens > 0 ? question->max_tokens : model->max_tokens;
 	if (ret_input != NULL)
@@ -221,21 +198,41 @@ model_question_tokens(const struct model *model, const struct model_question *qu
 	return input + output;
 }
 
+/* Tokens that the answer may take; `extra` may say otherwise than the options. */
+static int64_t
+output_bound(const struct model *model, const struct model_question *question)
+{
+	int64_t output =
+		question->max_tokens > 0 ? question->max_tokens : model->max_tokens;
+	int64_t choices = json_get_int(model->extra, "n", 1);
+
+	output = json_get_int(model->extra, "max_tokens", output);
+	output = json_get_int(model->extra, "max_completion_tokens", output);
+	return clamp(output, TOKENS_MAX / 1000) * (clamp(choices - 1, 999) + 1);
+}
+
 int64_t
-model_cost_max(const struct model *model, const struct model_question *question)
+model_cost_max(const struct model *model, const struct model_question *question,
+               int64_t at_us)
 {
 	struct heed_str none = {NULL, 0};
+	struct model_usage usage = {0};
 	int64_t most = 0;
 
-	for (; model != NULL; model = model->next) {
-		struct model_usage usage = {0};
+	/* A token is at least one byte. The schema may be sent twice: as a form, and
+	 * written out in the prompt. */
+	usage.input = (int64_t)(question_bytes(model, question) +
+	                        2 * schema_bytes(question) + json_bytes(model->extra, 0));
+	usage.input += BOUND_EXTRA_TOKENS;
+	usage.output = output_bound(model, question);
+	/* All of the prompt written to the cache, all of the answer thought: whichever is
+	 * dearer. */
+	for (int i = 0; i < 4; i++) {
 		int64_t cost;
 
-		model_question_tokens(model, question, &usage.input, &usage.output);
-		cost = model_cost(model, none, &usage, NULL);
-		usage.cache_write = usage.input;
-		if (model_cost(model, none, &usage, NULL) > cost)
-			cost = model_cost(model, none, &usage, NULL);
+		usage.cache_write = i % 2 != 0 ? usage.input : 0;
+		usage.reasoning = i / 2 != 0 ? usage.output : 0;
+		cost = model_cost(model, none, &usage, at_us, NULL);
 		if (cost > most)
 			most = cost;
 	}

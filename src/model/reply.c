@@ -180,8 +180,11 @@ codec_fail(const struct model_response *response, struct heed_json body,
 	          message.len > 0 ? ": " : "", STR_ARG(str_head_utf8(message, 500)));
 	reply->error = arena_str(arena, code);
 	reply->suspect = is_suspect(response->status, class);
-	/* Nothing was generated: providers charge no tokens for these. */
-	reply->usage = (struct model_usage){0};
+	/* Providers charge nothing for errors. A success that can't be read may be
+	 * billed.
+	 */
+	reply->usage = (struct model_usage){.estimated = response->status >= 200 &&
+	                                                 response->status < 300};
 }
 
 /* ---- records ---------------------------------------------------------------------- */

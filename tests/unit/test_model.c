@@ -10,10 +10,12 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/codec.h"
+#include "model/price.h"
 
 #define PROVIDER_OPENAI 0
 #define PROVIDER_AZURE 1
@@ -425,32 +427,92 @@ test_prices(void **state)
 	(void)state;
 	/* 800 * 150 + 200 * 75 + 300 * 600 nano-dollars */
 	assert_int_equal(
-		model_cost(&model, HEED_STR("gpt-4o-mini-2024-07-18"), &usage, &known),
+		model_cost(&model, HEED_STR("gpt-4o-mini-2024-07-18"), &usage, 0, &known),
 		315000);
 	assert_true(known);
 	model.model = HEED_STR("somebody/own-model");
-	assert_int_equal(model_cost(&model, HEED_STR("own"), &usage, &known), 0);
+	assert_int_equal(model_cost(&model, HEED_STR("own"), &usage, 0, &known), 0);
 	assert_false(known || model_price_known(&model));
-	model.price = (struct model_price){true, 333, 1, 0, 1000000};
+	model.price = (struct model_price){true, 333, 1, 0, 1000000, 1000000, 0.5};
 	usage = (struct model_usage){.input = 1501, .output = 1};
-	assert_int_equal(model_cost(&model, HEED_STR("gpt-4o"), &usage, &known), 1);
+	assert_int_equal(model_cost(&model, HEED_STR("gpt-4o"), &usage, 0, &known), 1);
 	usage = (struct model_usage){.input = 1502, .output = 1};
-	assert_int_equal(model_cost(&model, HEED_STR("gpt-4o"), &usage, &known), 2);
+	assert_int_equal(model_cost(&model, HEED_STR("gpt-4o"), &usage, 0, &known), 2);
 	model = make_model(PROVIDER_ANTHROPIC);
 	model.model = HEED_STR("claude-haiku-4-5-20251001");
 	usage = (struct model_usage){
 		.input = 100, .cached_input = 70, .cache_write = 20, .output = 5};
 	/* 10 * 1000 + 70 * 100 + 20 * 1250 + 5 * 5000 */
-	assert_int_equal(model_cost(&model, HEED_STR(""), &usage, NULL), 67000);
+	assert_int_equal(model_cost(&model, HEED_STR(""), &usage, 0, NULL), 67000);
 	model.model = HEED_STR("gpt-5.5");
 	usage = (struct model_usage){.input = 272001};
-	assert_int_equal(model_cost(&model, HEED_STR(""), &usage, NULL),
+	assert_int_equal(model_cost(&model, HEED_STR(""), &usage, 0, NULL),
 	                 272001LL * 10000);
 	usage = (struct model_usage){.input = INT64_MAX, .output = INT64_MAX};
-	assert_true(model_cost(&model, HEED_STR(""), &usage, NULL) > 0);
+	assert_true(model_cost(&model, HEED_STR(""), &usage, 0, NULL) > 0);
 	model.provider = PROVIDER_RULES;
 	assert_true(model_price_known(&model));
 	assert_int_equal(model_tokens_estimate(4), 2);
+}
+
+static void
+test_price_days(void **state)
+{
+	struct model model = make_model(PROVIDER_ANTHROPIC);
+	struct model_usage usage = {.input = 1000000, .cached_input = 1000000};
+	int64_t before, after;
+
+	(void)state;
+	model.model = HEED_STR("claude-sonnet-5-5");
+	assert_int_equal(clock_parse(HEED_STR("2026-10-06T23:59:59Z"), &before), 0);
+	assert_int_equal(clock_parse(HEED_STR("2026-10-07T00:00:00Z"), &after), 0);
+	assert_int_equal(model_cost(&model, HEED_STR(""), &usage, before, NULL),
+	                 200000000);
+	assert_int_equal(model_cost(&model, HEED_STR(""), &usage, after, NULL),
+	                 100000000);
+	assert_int_equal(model_cost(&model, HEED_STR(""), &usage, 0, NULL), 100000000);
+	/* Every row is found by its own name, and says where it is from. */
+	for (size_t i = 0; i < price_list_n; i++) {
+		const struct price_row *row = &price_list[i];
+		const struct price_row *found =
+			price_find(str_of(row->name), row->above + 1, 0);
+
+		assert_non_null(found);
+		assert_string_equal(found->name, row->name);
+		assert_true(row->source->seen[0] == '2' && row->price.output > 0);
+	}
+	assert_null(price_find(HEED_STR("gpt-4o-miniature"), 1, 0));
+	assert_non_null(price_find(HEED_STR("openai/gpt-4o-2024-08-06"), 1, 0));
+}
+
+/* What is reserved covers whatever a provider may count within the question's bounds. */
+static void
+test_cost_bound(void **state)
+{
+	struct model model = make_model(PROVIDER_OPENAI);
+	struct model_question question = {.prompt = HEED_STR("0123456789"),
+	                                  .schema = json_null(),
+	                                  .max_tokens = 100,
+	                                  .temperature = -1};
+	struct model_usage usage = {.input = 10, .output = 100};
+	int64_t most, n;
+
+	(void)state;
+	model.price = (struct model_price){true, 1000, 10, 5000, 2000, 9000, 0.5};
+	most = model_cost_max(&model, &question, 0);
+	for (n = 0; n < 1000; n++) {
+		usage.reasoning = n % 101;
+		usage.cache_write = n % 11;
+		usage.cached_input = n % 7;
+		assert_true(model_cost(&model, HEED_STR(""), &usage, 0, NULL) <= most);
+	}
+	usage = (struct model_usage){.input = 10, .output = 100, .reasoning = 40};
+	assert_int_equal(model_cost(&model, HEED_STR(""), &usage, 0, NULL),
+	                 (10 * 1000 + 60 * 2000 + 40 * 9000 + 500000) / 1000000);
+	model.price.output = model.price.reasoning = 1000000000;
+	most = model_cost_max(&model, &question, 0);
+	model.extra = json("{\"n\":3}");
+	assert_true(model_cost_max(&model, &question, 0) >= most + 2 * 100 * 1000);
 }
 
 int
@@ -467,6 +529,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prices, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_price_days, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cost_bound, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
