@@ -214,6 +214,9 @@ int append_check(struct store *store, struct store_tx *tx);
 /* Make the nth append. SQLite's code. */
 int append_write(struct store *store, struct store_tx *tx, const struct op *op, size_t n);
 
+/* sqlite_usage.c */
+extern const char usage_table[], usage_triggers[]; /* migrations */
+
 /* sqlite_user.c */
 /* Guard `db` against users' statements. */
 void user_guard(struct store *store);

@@ -1,6 +1,6 @@
 /*
  * sqlite_read.c - events, runs and journals, from the loop's thread, a command, or aside.
- * Sums and single values are in sqlite_sum.c.
+ * Single values and counts are in sqlite_sum.c.
  */
 #include "base/error.h"
 #include "base/str.h"
@@ -13,7 +13,7 @@
 #define ENTRY_COLUMNS                                                                    \
 	"run_id, n, kind, state, step, attempt, at_us, ended_us, model, input,"          \
 	" cached_input, cache_write, output, reasoning, cost_nano, class, request,"      \
-	" reply, detail, reserved_nano"
+	" reply, detail, reserved_nano, asked"
 
 struct heed_str
 query_text(sqlite3_stmt *st, int column)
@@ -290,6 +290,7 @@ entry_row(void *arg, sqlite3_stmt *st)
 		.reply = query_text(st, 17),
 		.detail = query_text(st, 18),
 		.reserved_nano = sqlite3_column_int64(st, 19),
+		.asked = query_text(st, 20),
 	};
 
 	return call->fn(call->arg, &entry);

@@ -34,8 +34,9 @@ static const char *const texts[ST_COUNT] = {
 	[ST_ENTRY] =
 		"insert into journal(run_id, n, kind, state, step, attempt, at_us,"
 		" ended_us, model, input, cached_input, cache_write, output, reasoning,"
-		" cost_nano, class, request, reply, detail, reserved_nano)"
-		" values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" cost_nano, class, request, reply, detail, reserved_nano, asked)"
+		" values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" ?)"
 		" on conflict(run_id, n) do update set kind = excluded.kind,"
 		" state = excluded.state, step = excluded.step,"
 		" attempt = excluded.attempt, at_us = excluded.at_us,"
@@ -45,7 +46,7 @@ static const char *const texts[ST_COUNT] = {
 		" reasoning = excluded.reasoning, cost_nano = excluded.cost_nano,"
 		" class = excluded.class, request = excluded.request,"
 		" reply = excluded.reply, detail = excluded.detail,"
-		" reserved_nano = excluded.reserved_nano",
+		" reserved_nano = excluded.reserved_nano, asked = excluded.asked",
 	[ST_CURSOR] = "insert or replace into cursors(source, position, at_us)"
 		      " values(?, ?, ?)",
 	[ST_DEFINITION] = "insert into definitions(hash, flow, name, text, at_us)"
@@ -251,6 +252,7 @@ write_entry(struct store *store, const struct store_entry *entry)
 	bind_text(&b, entry->reply);
 	bind_text(&b, entry->detail);
 	bind_number(&b, entry->reserved_nano);
+	bind_text(&b, entry->asked);
 	return bind_end(&b, store, ST_ENTRY);
 }
 

@@ -69,11 +69,14 @@ static const char *const migrations[] = {
 	"create table snapshots(stream text primary key, fold text not null,"
 	" version integer not null, state text not null,"
 	" at_us integer not null) without rowid;",
+
+	usage_table,
+	usage_triggers,
 };
 
 static const char *const tables[] = {
 	"meta",        "events",  "dedup", "runs",      "journal",
-	"definitions", "cursors", "cache", "snapshots",
+	"definitions", "cursors", "cache", "snapshots", "usage",
 };
 
 const int schema_latest = (int)(sizeof(migrations) / sizeof(migrations[0]));

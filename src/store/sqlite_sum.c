@@ -1,6 +1,6 @@
 /*
- * sqlite_sum.c - single values and sums: cursors, definitions, cached answers, counts,
- * costs.
+ * sqlite_sum.c - single values and counts: cursors, definitions, cached answers. What
+ * calls cost is in sqlite_usage.c.
  */
 #include "base/error.h"
 #include "store/local.h"
@@ -137,63 +137,3 @@ store_read_counts(struct store *store, struct store_counts *ret_counts,
 	*ret_counts = counts;
 	return 0;
 }
-
-/* ---- costs ------------------------------------------------------------------------- */
-
-#define JOIN_RUN " join runs r on r.id = j.run_id"
-#define JOIN_EVENT JOIN_RUN " join events e on e.seq = r.event_seq"
-
-static const struct {
-	const char *group;
-	const char *join;
-} cost_groups[] = {
-	[STORE_BY_TYPE] = {"e.type", JOIN_EVENT},
-	[STORE_BY_NAME] = {"r.name", JOIN_RUN},
-	[STORE_BY_MODEL] = {"j.model", ""},
-	[STORE_BY_DAY] = {"date(j.at_us / 1000000, 'unixepoch')", ""},
-};
-
-struct cost_call {
-	store_cost_fn *fn;
-	void *arg;
-};
-
-static int
-cost_row(void *arg, sqlite3_stmt *row)
-{
-	struct cost_call *call = arg;
-	struct store_cost cost = {
-		.group = query_text(row, 0),
-		.runs = sqlite3_column_int64(row, 1),
-		.calls = sqlite3_column_int64(row, 2),
-		.input = sqlite3_column_int64(row, 3),
-		.cached_input = sqlite3_column_int64(row, 4),
-		.cache_write = sqlite3_column_int64(row, 5),
-		.output = sqlite3_column_int64(row, 6),
-		.reasoning = sqlite3_column_int64(row, 7),
-		.cost_nano = sqlite3_column_int64(row, 8),
-	};
-
-	return call->fn(call->arg, &cost);
-}
-
-int
-store_read_costs(struct store *store, enum store_cost_by by, int64_t since_us,
-                 int64_t until_us, store_cost_fn *fn, void *arg, struct heed_error *error)
-{
-	struct cost_call call = {fn, arg};
-	struct query query = {.n = 0};
-
-	buf_init(&query.sql, 0);
-	buf_addf(&query.sql,
-	         "select %s, count(distinct j.run_id), count(*), sum(j.input),"
-	         " sum(j.cached_input), sum(j.cache_write), sum(j.output),"
-	         " sum(j.reasoning), sum(j.cost_nano) from journal j%s where j.kind = 0",
-	         cost_groups[by].group, cost_groups[by].join);
-	query_number(&query, "j.at_us >=", since_us);
-	query_number(&query, "j.at_us <", until_us);
-	buf_adds(&query.sql, " group by 1 order by 9 desc, 1");
-	return query_run(store, &query, cost_row, &call, error);
-}
-
-_Static_assert(ENTRY_ASK == 0, "the number is in the index journal_asks");

@@ -89,11 +89,15 @@ struct store_entry {
 	struct heed_str step;
 	int32_t attempt;
 	int64_t at_us, ended_us;
-	struct heed_str model;
+	struct heed_str asked; /* the model's name in the configuration */
+	struct heed_str model; /* what answered, as its provider calls it */
 	int64_t input, cached_input, cache_write, output, reasoning;
 	int64_t cost_nano;
-	int64_t reserved_nano; /* what the budget holds back while it is under way */
-	struct heed_str class, request, reply, detail;
+	/* What it may cost at most while it is under way; once it has ended, what may
+	 * have been billed besides cost_nano: it was cut off. */
+	int64_t reserved_nano;
+	struct heed_str class; /* of a failure; "cached", "shared": no call was made */
+	struct heed_str request, reply, detail;
 };
 
 /* An answer kept for exactly the same question. */
@@ -288,19 +292,28 @@ struct store_counts {
 int store_read_counts(struct store *store, struct store_counts *ret_counts,
                       struct heed_error *error);
 
-/* What was spent on calls that began from since_us on and before until_us (0: no
- * bound), the dearest group first. */
-enum store_cost_by { STORE_BY_TYPE, STORE_BY_NAME, STORE_BY_MODEL, STORE_BY_DAY };
-struct store_cost {
-	struct heed_str group; /* event type, reaction, model, or UTC day: 2026-11-24 */
-	int64_t runs, calls;
+/* What calls of one kind used within a quarter of an hour (STORE_USAGE_US). It is kept up
+ * with the journal, transaction by transaction, and outlives it. */
+struct store_usage {
+	int64_t at_us;        /* the quarter's begin; the calls began in it */
+	struct heed_str type; /* of the event */
+	struct heed_str flow, name;
+	struct heed_str asked, model; /* as in store_entry */
+	int64_t questions;            /* first attempts */
+	int64_t calls, failed;
 	int64_t input, cached_input, cache_write, output, reasoning;
-	int64_t cost_nano;
+	int64_t cost_nano, reserved_nano; /* as in store_entry */
 };
-typedef int store_cost_fn(void *arg, const struct store_cost *cost);
-int store_read_costs(struct store *store, enum store_cost_by by, int64_t since_us,
-                     int64_t until_us, store_cost_fn *fn, void *arg,
-                     struct heed_error *error);
+#define STORE_USAGE_US INT64_C(900000000)
+typedef int store_usage_fn(void *arg, const struct store_usage *usage);
+/* Of asks that have ended, in order of time; since_us is rounded down to a quarter, 0 is
+ * no bound. */
+int store_read_usage(struct store *store, int64_t since_us, int64_t until_us,
+                     store_usage_fn *fn, void *arg, struct heed_error *error);
+/* Asks of unfinished runs that have not ended, one a call, with exact at_us: only what
+ * names them and reserved_nano. */
+int store_read_open_asks(struct store *store, store_usage_fn *fn, void *arg,
+                         struct heed_error *error);
 
 /* Look without holding up the loop: fn(reader, arg) on a work thread, where `reader`
  * is good for the functions above and only until fn returns; then done(arg, code) on

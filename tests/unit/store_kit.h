@@ -220,6 +220,8 @@ put_ask(struct store_tx *tx, int64_t run, int n, const char *model, int64_t at_u
 		.kind = ENTRY_ASK,
 		.state = ENTRY_DONE,
 		.at_us = at_us,
+		.attempt = 1,
+		.asked = str_of(model),
 		.model = str_of(model),
 		.input = 100,
 		.output = 10,

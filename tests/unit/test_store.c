@@ -26,6 +26,7 @@ same_entry(void *arg, const struct store_entry *row)
 	assert_int_equal(row->cost_nano, want->cost_nano);
 	assert_int_equal(row->reserved_nano, want->reserved_nano);
 	assert_true(str_eq(row->step, want->step) && str_eq(row->model, want->model));
+	assert_true(str_eq(row->asked, want->asked));
 	assert_true(str_eq(row->class, want->class) &&
 	            str_eq(row->request, want->request));
 	assert_true(str_eq(row->reply, want->reply) && str_eq(row->detail, want->detail));
@@ -93,7 +94,7 @@ rows_come_back(void **state)
 	entry.cached_input = 2, entry.cache_write = 3, entry.output = 4,
 	entry.reasoning = 5;
 	entry.cost_nano = INT64_MAX, entry.reserved_nano = 0,
-	entry.model = HEED_STR("quick");
+	entry.model = HEED_STR("gpt-4o"), entry.asked = HEED_STR("quick");
 	entry.class = HEED_STR("RATE"), entry.reply = HEED_STR("r"),
 	entry.detail = HEED_STR("d");
 	tx = store_begin(store);
@@ -241,72 +242,17 @@ filters_choose(void **state)
 	loop_free(loop);
 }
 
-struct costs {
-	int n;
-	struct store_cost rows[4];
-	char groups[4][32];
-};
-
-static int
-keep_cost(void *arg, const struct store_cost *cost)
-{
-	struct costs *costs = arg;
-
-	assert_true(costs->n < 4);
-	costs->rows[costs->n] = *cost;
-	(void)snprintf(costs->groups[costs->n], 32, "%.*s", STR_ARG(cost->group));
-	costs->n++;
-	return 0;
-}
-
 static void
-costs_and_counts_add_up(void **state)
+counts_add_up(void **state)
 {
 	struct loop *loop = new_loop();
 	struct store *store = open_at(loop, "memory:");
 	struct store_tx *tx = store_begin(store);
-	int64_t a = put_pair(store, tx, "a", RUN_DONE);
-	int64_t b = put_pair(store, tx, "b", RUN_DEAD);
-	struct store_entry act = {
-		.run_id = a, .n = 3, .kind = ENTRY_ACT, .cost_nano = 1000};
 	struct store_counts counts;
-	struct costs costs = {0};
 
-	put_ask(tx, a, 1, "quick", NOW, 5);
-	put_ask(tx, a, 2, "careful", NOW, 50);
-	put_ask(tx, b, 1, "quick", NOW + DAY, 7);
-	assert_int_equal(store_put_entry(tx, &act), 0);
+	(void)put_pair(store, tx, "a", RUN_DONE);
+	(void)put_pair(store, tx, "b", RUN_DEAD);
 	assert_int_equal(commit(loop, store, tx).code, 0);
-
-	assert_int_equal(
-		store_read_costs(store, STORE_BY_MODEL, 0, 0, keep_cost, &costs, NULL),
-		0);
-	assert_int_equal(costs.n, 2);
-	assert_string_equal(costs.groups[0], "careful");
-	assert_string_equal(costs.groups[1], "quick");
-	assert_int_equal(costs.rows[1].cost_nano, 12);
-	assert_int_equal(costs.rows[1].calls, 2);
-	assert_int_equal(costs.rows[1].runs, 2);
-	assert_int_equal(costs.rows[1].input, 200);
-	costs.n = 0;
-	assert_int_equal(
-		store_read_costs(store, STORE_BY_DAY, 0, 0, keep_cost, &costs, NULL), 0);
-	assert_int_equal(costs.n, 2);
-	assert_string_equal(costs.groups[0], "2027-01-15");
-	assert_int_equal(costs.rows[0].cost_nano, 55);
-	costs.n = 0;
-	assert_int_equal(store_read_costs(store, STORE_BY_TYPE, NOW + 1, 0, keep_cost,
-	                                  &costs, NULL),
-	                 0);
-	assert_int_equal(costs.n, 1);
-	assert_int_equal(costs.rows[0].cost_nano, 7);
-	costs.n = 0;
-	assert_int_equal(store_read_costs(store, STORE_BY_NAME, 0, NOW + 1, keep_cost,
-	                                  &costs, NULL),
-	                 0);
-	assert_string_equal(costs.groups[0], "enrich");
-	assert_int_equal(costs.rows[0].cost_nano, 55);
-
 	assert_int_equal(store_read_counts(store, &counts, NULL), 0);
 	assert_int_equal(counts.events, 2);
 	assert_int_equal(counts.runs[RUN_DONE], 1);
@@ -558,7 +504,9 @@ file_of_version_one_is_migrated(void **state)
 	                       "alter table events drop column version;"
 	                       "alter table events drop column position;"
 	                       "drop table cache; drop index events_received;"
-	                       "drop index journal_asks;"
+	                       "drop trigger usage_insert; drop trigger usage_update;"
+	                       "drop table usage;"
+	                       "alter table journal drop column asked;"
 	                       "alter table journal drop column reserved_nano;"
 	                       "pragma user_version = 1");
 	assert_int_equal(store_open_readonly(str_of(place.where), &store, NULL),
@@ -612,7 +560,7 @@ main(void)
 		cmocka_unit_test(duplicate_takes_its_part_along),
 		cmocka_unit_test(same_id_of_another_source_is_another_event),
 		cmocka_unit_test(filters_choose),
-		cmocka_unit_test(costs_and_counts_add_up),
+		cmocka_unit_test(counts_add_up),
 		cmocka_unit_test(reads_aside),
 		cmocka_unit_test(cached_answers_expire),
 		cmocka_unit_test(pruning_forgets_old_keys_only),
