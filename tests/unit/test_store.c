@@ -528,12 +528,13 @@ damage_is_found_after_a_crash(void **state)
 	struct loop *loop = new_loop();
 	struct store *store = open_at(loop, place.where);
 	struct store_tx *tx = store_begin(store);
-	char ids[500][16];
+	char ids[2000][16];
 	char noise[4096];
+	off_t middle;
 	int fd;
 	int i;
 
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < 2000; i++) {
 		(void)snprintf(ids[i], sizeof(ids[i]), "%d", i);
 		(void)put_pair(store, tx, ids[i], RUN_DONE);
 	}
@@ -544,8 +545,12 @@ damage_is_found_after_a_crash(void **state)
 	memset(noise, 0x5a, sizeof(noise));
 	fd = open(place.path, O_RDWR);
 	assert_true(fd >= 0);
-	for (i = 20; i < 30; i++)
-		assert_int_equal(pwrite(fd, noise, sizeof(noise), (off_t)i * 4096), 4096);
+	/* Pages in the middle hold rows; the first ones say what is where. */
+	middle = lseek(fd, 0, SEEK_END) / 2 / 4096;
+	assert_true(middle > 30);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(pwrite(fd, noise, sizeof(noise), (middle + i) * 4096),
+		                 4096);
 	assert_int_equal(close(fd), 0);
 	expect_open(loop, place.where, HEED_E_CORRUPT, "damaged");
 	expect_open(loop, place.where, HEED_E_CORRUPT, "damaged"); /* and still is */
