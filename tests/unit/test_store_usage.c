@@ -138,7 +138,7 @@ equals_the_journal(void **state)
 	struct store *store = open_at(loop, "memory:");
 	struct store_tx *tx = store_begin(store);
 	int64_t ids[RUNS];
-	char names[RUNS][8];
+	char names[RUNS][16];
 
 	(void)state;
 	seed = (uint64_t)time(NULL);
