@@ -251,6 +251,25 @@ check_whole(struct app *app)
 	return models < 0 ? models : expressions;
 }
 
+/* Ready to bind; app_done in any case. */
+static int
+app_begin(struct app *app, const char *path, struct heed_error *error)
+{
+	memset(app, 0, sizeof(*app));
+	app->generation.refs = 1;
+	arena_init(&app->arena, 16 * 1024);
+	conf_problems_init(&app->problems, &app->arena);
+	app->path = arena_cstr(&app->arena, str_of(path));
+	app->exprs = expr_set_new();
+	if (app->exprs == NULL || app->path == NULL)
+		return error_nomem(error);
+	app->bind = (struct bind){.arena = &app->arena,
+	                          .exprs = app->exprs,
+	                          .problems = &app->problems,
+	                          .generation = &app->generation};
+	return 0;
+}
+
 int
 app_load_text(struct app *app, const char *path, struct heed_str text,
               struct heed_error *error)
@@ -258,22 +277,13 @@ app_load_text(struct app *app, const char *path, struct heed_str text,
 	int r;
 	int whole;
 
-	memset(app, 0, sizeof(*app));
-	arena_init(&app->arena, 16 * 1024);
-	conf_problems_init(&app->problems, &app->arena);
-	app->path = arena_cstr(&app->arena, str_of(path));
-	app->exprs = expr_set_new();
-	if (app->exprs == NULL || app->path == NULL)
-		return error_nomem(error);
+	HEED_TRY(app_begin(app, path, error));
 	r = conf_parse(&app->arena, app->path, text, &app->problems, &app->root);
 	if (app->root == NULL)
 		return r < 0 ? r : HEED_E_CONFIG;
+	app->bind.root = app->root;
 	if (conf_expand(&app->arena, app->root, &app->problems) < 0)
 		r = HEED_E_CONFIG;
-	app->bind = (struct bind){.arena = &app->arena,
-	                          .exprs = app->exprs,
-	                          .problems = &app->problems,
-	                          .root = app->root};
 	if (bind_record(&app->bind, app->root, app_options, app) < 0)
 		r = HEED_E_CONFIG;
 	whole = check_whole(app);
@@ -345,15 +355,40 @@ app_model(const struct app *app, struct heed_str name)
 	return NULL;
 }
 
-int
-app_revive(struct app *app, struct heed_str flow, struct heed_str name,
-           struct heed_str text, struct definition **ret_definition,
-           struct heed_error *error)
+/* ---- generations of their own ------------------------------------------------------ */
+
+static void
+app_free(struct generation *generation)
 {
-	const struct pattern_kind *pattern = pattern_find(flow);
-	struct conf_problems *outer = app->bind.problems;
-	const struct conf_node *outer_root = app->bind.root;
-	struct conf_problems problems;
+	struct app *app =
+		(struct app *)((char *)generation - offsetof(struct app, generation));
+
+	app_done(app);
+	mem_free(app);
+}
+
+int
+app_open(const char *path, struct app **ret_app, struct heed_error *error)
+{
+	struct app *app = mem_new(sizeof(*app));
+	int r;
+
+	if (app == NULL)
+		return error_nomem(error);
+	r = app_load(app, path, error);
+	app->generation = (struct generation){.refs = 1, .free = app_free};
+	if (r < 0 && r != HEED_E_CONFIG)
+		generation_unref(&app->generation);
+	else
+		*ret_app = app;
+	return r;
+}
+
+static int
+bind_stored(struct app *app, const struct pattern_kind *pattern, struct heed_str name,
+            struct heed_str text, struct definition **ret_definition,
+            struct heed_error *error)
+{
 	struct conf_node key = {.kind = CONF_SCALAR,
 	                        .file = "stored definition",
 	                        .line = 1,
@@ -362,32 +397,43 @@ app_revive(struct app *app, struct heed_str flow, struct heed_str name,
 	                        .raw = name};
 	struct conf_node *root = NULL;
 	struct heed_json stored;
+
+	HEED_TRY(json_parse(&app->arena, text, &stored, error));
+	HEED_TRY(conf_from_json(&app->arena, key.file, stored, &root));
+	HEED_TRY(conf_expand(&app->arena, root, &app->problems));
+	/* Without a root: what it refers to may be gone, which is found out when used. */
+	return pattern->bind(&app->bind, &key, root, ret_definition);
+}
+
+int
+app_revive(struct heed_str flow, struct heed_str name, struct heed_str text,
+           struct definition **ret_definition, struct heed_error *error)
+{
+	const struct pattern_kind *pattern = pattern_find(flow);
+	struct app *app;
 	int r;
 
 	if (pattern == NULL)
 		return error_set(error, HEED_E_NEWER,
 		                 "this heed has no pattern \"%.*s\", which the run is of",
 		                 STR_ARG(flow));
-	conf_problems_init(&problems, &app->arena);
-	app->bind.problems = &problems;
-	app->bind.root =
-		NULL; /* what it refers to may be gone: found out when it is used */
-	r = json_parse(&app->arena, text, &stored, error);
+	app = mem_new(sizeof(*app));
+	if (app == NULL)
+		return error_nomem(error);
+	r = app_begin(app, "stored definition", error);
+	app->generation.free = app_free;
 	if (r == 0)
-		r = conf_from_json(&app->arena, "stored definition", stored, &root);
-	if (r == 0)
-		r = conf_expand(&app->arena, root, &problems);
-	if (r == 0)
-		r = pattern->bind(&app->bind, &key, root, ret_definition);
-	app->bind.problems = outer;
-	app->bind.root = outer_root;
+		r = bind_stored(app, pattern, name, text, ret_definition, error);
+	if (r < 0 && app->problems.n > 0)
+		(void)error_set(error, r,
+		                "the definition that the run started with: %.*s",
+		                STR_ARG(app->problems.items[0].text));
 	if (r < 0)
-		return error_set(
-			error, r, "the definition that the run started with: %.*s",
-			problems.n > 0 ? (int)problems.items[0].text.len : 10,
-			problems.n > 0 ? problems.items[0].text.data : "unreadable");
-	return 0;
+		generation_unref(&app->generation);
+	return r;
 }
+
+/* ---- problems ---------------------------------------------------------------------- */
 
 void
 app_write_problems(const struct app *app, struct heed_buf *buf)

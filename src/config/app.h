@@ -19,6 +19,7 @@ struct app_source {
 };
 
 struct app {
+	struct generation generation;
 	struct arena arena;
 	struct expr_set *exprs;
 	struct conf_problems problems;
@@ -48,12 +49,15 @@ int app_load(struct app *app, const char *path, struct heed_error *error);
 int app_load_text(struct app *app, const char *path, struct heed_str text,
                   struct heed_error *error);
 void app_done(struct app *app);
+/* As app_load, with a struct app of its own (also when it returns HEED_E_CONFIG) that is
+ * freed, by itself, with the last reference to its generation; one is the caller's. */
+int app_open(const char *path, struct app **ret_app, struct heed_error *error);
 /* A model by name, or NULL. */
 struct model *app_model(const struct app *app, struct heed_str name);
-/* Make a definition again from a stored text; its memory is the app's. */
-int app_revive(struct app *app, struct heed_str flow, struct heed_str name,
-               struct heed_str text, struct definition **ret_definition,
-               struct heed_error *error);
+/* Make a definition again from a stored text, in a generation of its own. It has one
+ * reference, the caller's. */
+int app_revive(struct heed_str flow, struct heed_str name, struct heed_str text,
+               struct definition **ret_definition, struct heed_error *error);
 /* Append the problems as text, a line each: "file:line:column: what (hint)". */
 void app_write_problems(const struct app *app, struct heed_buf *buf);
 

@@ -8,6 +8,7 @@
 #define HEED_CONFIG_BIND_H
 
 #include "base/expr.h"
+#include "base/generation.h"
 #include "base/schema.h"
 #include "base/template.h"
 #include "config/conf.h"
@@ -21,6 +22,7 @@ struct bind {
 	struct arena *arena;
 	struct expr_set *exprs;
 	struct conf_problems *problems;
+	struct generation *generation; /* of what is bound; may be NULL */
 	/* for references; NULL: references are not checked */
 	const struct conf_node *root;
 	/* Which roots (`.event`, `.answer` ...) an expression at this place may read, as

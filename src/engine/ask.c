@@ -250,12 +250,20 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
 /* ---- performing
  * -------------------------------------------------------------------------- */
 
+/* Copied: the model is another generation's, which may be gone before the run. */
+static void
+name_model(struct entry *entry)
+{
+	entry->model =
+		arena_str(&entry->run->arena, model_label(ticket_model(entry->ticket)));
+}
+
 static void
 admitted(void *arg)
 {
 	struct entry *entry = arg;
 
-	entry->model = model_label(ticket_model(entry->ticket));
+	name_model(entry);
 	entry->dirty = true;
 	run_commit(entry->run);
 }
@@ -278,7 +286,7 @@ ask_admit(struct entry *entry)
 		                  admitted, entry, &entry->ticket, &error);
 	if (r >= 0) {
 		if (r == 0)
-			entry->model = model_label(ticket_model(entry->ticket));
+			name_model(entry);
 		return r;
 	}
 	entry->state = ENTRY_FAILED;

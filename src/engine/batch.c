@@ -144,6 +144,7 @@ write_event(struct batch *batch, size_t cause)
 			r = begin(batch, run);
 	}
 	TAILQ_CONCAT(&batch->runs, &mine, batched);
+	event_rest(batch->events[cause - 1].event);
 	return r;
 }
 

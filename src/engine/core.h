@@ -22,6 +22,7 @@
 
 #include <sys/queue.h>
 
+#include "base/map.h"
 #include "engine/engine.h"
 #include "model/model.h"
 #include "store/store.h"
@@ -29,7 +30,9 @@
 /* An event shared by the runs that it started. */
 struct event_ref {
 	size_t refs;
-	struct arena arena;
+	size_t readers; /* that may look at event.root */
+	struct arena texts;
+	struct arena tree; /* of event.root, which may be gone (null) without readers */
 	struct event event;
 };
 
@@ -79,35 +82,39 @@ TAILQ_HEAD(run_list, run);
 
 /* Runs with the same key: one at a time. */
 struct lane_of_key {
-	struct lane_of_key *next;
-	struct heed_str key; /* of the lane's first run; copied */
-	struct run *first;   /* the one that may go on */
+	struct map_node node;
+	struct heed_str key;
+	struct run *first; /* the one that may go on */
 	struct run_list waiting;
 };
 
-#define QUEUE_BUCKETS 1024
-
 /* All runs of one name, whatever definition they started with. */
 struct queue {
-	struct queue *next;
-	const char *flow; /* name of its kind */
+	struct map_node node;
+	TAILQ_ENTRY(queue) all;
+	TAILQ_ENTRY(queue) busy; /* of the engine, while any are ready */
+	const char *flow;        /* name of its kind */
 	struct heed_str name;
 	int64_t concurrency;
 	int64_t active;
+	int64_t runs; /* in memory */
 	struct run_list ready;
-	struct lane_of_key *lanes[QUEUE_BUCKETS];
+	struct map lanes;
 	struct definition *current; /* for new events; NULL: only old runs */
 };
+TAILQ_HEAD(queue_list, queue);
 
 struct run {
 	TAILQ_ENTRY(run) link;    /* ready list, lane or waiting list */
 	TAILQ_ENTRY(run) batched; /* the batch that starts it */
 	TAILQ_ENTRY(run) all;
+	struct map_node by_id;
 	struct engine *engine;
 	int64_t id;
 	struct definition *definition;
 	struct queue *queue;
 	struct event_ref *event;
+	bool reads_event; /* it holds event->tree open */
 	enum run_state state;
 	struct arena arena;
 	struct heed_str key;
@@ -153,8 +160,13 @@ struct batch {
 struct engine {
 	struct engine_options options;
 	struct loop *loop;
-	struct queue *queues;
+	struct map definitions; /* that are used */
+	struct map queues;      /* by flow and name */
+	struct queue_list all_queues;
+	struct queue_list busy;
+	struct routes *routes;
 	struct run_list all;
+	struct map runs; /* by id */
 	struct run_list waiting;
 	int64_t unfinished; /* runs in memory */
 	int64_t active;
@@ -173,9 +185,12 @@ struct engine {
 };
 
 /* ---- run.c */
-struct run *
-run_new(struct engine *engine, struct definition *definition, struct event_ref *event);
+/* `id` is that of a stored one; 0: a new number. NULL without memory. */
+struct run *run_new(struct engine *engine, struct definition *definition,
+                    struct event_ref *event, int64_t id);
 void run_free(struct run *run);
+/* In memory; NULL when it is not. */
+struct run *run_find(struct engine *engine, int64_t id);
 void run_set_state(struct run *run, enum run_state state);
 /* Call the flow once; what it decided is here, not yet written. */
 void run_pass(struct run *run);
@@ -190,9 +205,36 @@ void run_fact(struct run *run, struct entry *entry);
 void run_verdict(struct run *run, const char *class, const char *text);
 /* It is not to be: an event that was known already, or was not taken. */
 void run_drop(struct run *run);
+
+/* ---- event_ref.c */
+/* A copy; its root may be left to be read later (null). NULL without memory. */
 struct event_ref *event_ref_new(const struct event *event);
 void event_unref(struct event_ref *event);
-void definition_unref(struct definition *definition);
+/* A reader of event.root more, and one fewer. HEED_E_NOMEM. */
+int event_open(struct event_ref *event);
+void event_close(struct event_ref *event);
+/* Give up event.root when nobody reads it. */
+void event_rest(struct event_ref *event);
+
+/* ---- definition.c */
+void definition_hold(struct engine *engine, struct definition *definition);
+/* Takes NULL. */
+void definition_drop(struct engine *engine, struct definition *definition);
+/* The one that a stored run started with, held: one in use, or revived from its text. */
+int definition_of_run(struct engine *engine, const struct store_run *row,
+                      struct definition **ret_definition, struct heed_error *error);
+
+/* ---- routes.c */
+struct routes;
+struct route_list {
+	struct definition **items;
+	size_t n;
+};
+/* Of definitions that outlive it. HEED_E_NOMEM. */
+int
+routes_new(struct definition *const *definitions, size_t n, struct routes **ret_routes);
+void routes_free(struct routes *routes); /* takes NULL */
+const struct route_list *routes_find(const struct routes *routes, struct heed_str type);
 
 /* ---- batch.c */
 struct batch *batch_new(struct engine *engine, struct run *run);
@@ -219,13 +261,23 @@ void journal_written(struct run *run, bool written);
 /* The key of an effect: the same on every attempt, unique over all stores. */
 struct heed_str journal_effect_key(struct run *run, struct heed_str step);
 
-/* ---- dispatch.c */
+/* ---- queue.c */
 /* By the flow's name ("reaction") and the definition's; NULL when there is none. */
 struct queue *
 queue_find(struct engine *engine, struct heed_str flow, struct heed_str name);
 /* Of a definition; made when it is not there. NULL without memory. */
 struct queue *queue_of(struct engine *engine, const struct definition *definition);
-void queue_free(struct queue *queue);
+/* It has no runs. */
+void queue_free(struct engine *engine, struct queue *queue);
+/* Into and out of the ready list. */
+void queue_push(struct run *run);
+void queue_take(struct run *run);
+/* Join the lane of its key; false when another run of it goes first. */
+bool queue_join(struct run *run);
+/* It ended. The run of its lane that may go on now, or NULL. */
+struct run *queue_leave(struct run *run);
+
+/* ---- dispatch.c */
 void dispatch_add(struct run *run); /* NEW into its queue or lane: READY */
 /* It was added just now: may it begin in the transaction that brings it? */
 bool dispatch_at_once(const struct run *run);
@@ -252,7 +304,8 @@ int retry_decide(struct run *run, struct entry *failed, const struct retry_polic
                  int tries);
 
 /* ---- inbox.c */
-/* Make the runs that `event` starts, and add them to `runs`. */
+/* Make the runs that `event` starts, and add them to `runs`; an error in a reaction's
+ * condition makes one, too. HEED_E_NOMEM. */
 int
 inbox_make_runs(struct engine *engine, struct event_ref *event, struct run_list *runs);
 void inbox_pressure(struct engine *engine);

@@ -62,9 +62,41 @@ engine_new(const struct engine_options *options, struct engine **ret_engine)
 	arena_init(&engine->memory, 0);
 	TAILQ_INIT(&engine->all);
 	TAILQ_INIT(&engine->waiting);
+	TAILQ_INIT(&engine->busy);
+	TAILQ_INIT(&engine->all_queues);
 	loop_timer_init(&engine->dispatch_timer, dispatch_turn, engine);
+	if (routes_new(NULL, 0, &engine->routes) < 0) {
+		mem_free(engine);
+		return HEED_E_NOMEM;
+	}
 	*ret_engine = engine;
 	return 0;
+}
+
+/* The queues of `definitions` take these, and no others have any. */
+static void
+set_current(struct engine *engine, struct definition *const *definitions, size_t n)
+{
+	struct queue *queue, *next;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		definition_hold(engine, definitions[i]);
+	TAILQ_FOREACH(queue, &engine->all_queues, all)
+	{
+		definition_drop(engine, queue->current);
+		queue->current = NULL;
+	}
+	for (i = 0; i < n; i++) {
+		queue = queue_of(engine, definitions[i]);
+		queue->current = definitions[i];
+		queue->concurrency = definitions[i]->concurrency;
+	}
+	for (queue = TAILQ_FIRST(&engine->all_queues); queue != NULL; queue = next) {
+		next = TAILQ_NEXT(queue, all);
+		if (queue->current == NULL && queue->runs == 0)
+			queue_free(engine, queue);
+	}
 }
 
 /* Nothing may be under way in the store: drain first. */
@@ -83,28 +115,31 @@ engine_free(struct engine *engine)
 	}
 	loop_timer_clear(engine->loop, &engine->dispatch_timer);
 	loop_timer_clear(engine->loop, &engine->drain_timer);
-	while (engine->queues != NULL) {
-		struct queue *queue = engine->queues;
-
-		engine->queues = queue->next;
-		definition_unref(queue->current);
-		queue_free(queue);
-	}
+	set_current(engine, NULL, 0);
+	routes_free(engine->routes);
+	map_done(&engine->queues);
+	map_done(&engine->runs);
+	map_done(&engine->definitions);
 	arena_done(&engine->memory);
 	mem_free(engine->sources);
 	mem_free(engine);
 }
 
+/* What they need is there before anything changes. */
 int
-engine_add(struct engine *engine, struct definition *definition)
+engine_define(struct engine *engine, struct definition *const *definitions, size_t n)
 {
-	struct queue *queue = queue_of(engine, definition);
+	struct routes *routes;
+	size_t i;
 
-	if (queue == NULL)
-		return HEED_E_NOMEM;
-	definition_unref(queue->current);
-	queue->current = definition;
-	queue->concurrency = definition->concurrency;
+	for (i = 0; i < n; i++)
+		if (queue_of(engine, definitions[i]) == NULL)
+			return HEED_E_NOMEM;
+	HEED_TRY(routes_new(definitions, n, &routes));
+	routes_free(engine->routes);
+	engine->routes = routes;
+	set_current(engine, definitions, n);
+	dispatch_soon(engine);
 	return 0;
 }
 
@@ -147,65 +182,27 @@ source_is_busy(const struct source *source, struct heed_str uri)
 struct recovery {
 	struct engine *engine;
 	struct run *run;
-	struct definition **revived; /* of earlier configurations */
-	size_t n_revived;
-	size_t cap_revived;
 	struct heed_error *error;
-	bool unknown;
 };
 
-/* The definition that a run started with: the current one, or one made from its text. */
-static struct definition *
-find_definition(struct recovery *recovery, const struct store_run *row)
-{
-	struct engine *engine = recovery->engine;
-	struct queue *queue = queue_find(engine, row->flow, row->name);
-	struct definition *definition = NULL;
-	struct heed_str text;
-	struct arena scratch;
-	size_t i;
-
-	if (queue != NULL && queue->current != NULL &&
-	    str_eq(queue->current->hash, row->definition))
-		return queue->current;
-	for (i = 0; i < recovery->n_revived; i++)
-		if (str_eq(recovery->revived[i]->hash, row->definition) &&
-		    str_eq(recovery->revived[i]->name, row->name))
-			return recovery->revived[i];
-	arena_init(&scratch, 0);
-	if (store_read_definition(engine->options.store, row->definition, &scratch, &text,
-	                          recovery->error) == 0 &&
-	    mem_grow((void **)&recovery->revived, &recovery->cap_revived,
-	             recovery->n_revived + 1, sizeof(definition)) == 0 &&
-	    engine->options.revive(engine->options.arg, row->flow, row->name, text,
-	                           &definition, recovery->error) == 0) {
-		definition->stored = true;
-		definition->hash = arena_str(&engine->memory, row->definition);
-		recovery->revived[recovery->n_revived++] = definition;
-	}
-	arena_done(&scratch);
-	return definition;
-}
-
 static struct event_ref *
-load_event(struct engine *engine, const struct store_event *row, struct heed_error *error)
+load_event(const struct store_event *row)
 {
-	struct event_ref *ref = NULL;
-	struct heed_json root;
-	struct arena scratch;
-	struct event event;
+	const struct event event = {
+		.seq = row->seq,
+		.id = row->id,
+		.source = row->source,
+		.type = row->type,
+		.subject = row->subject,
+		.time_us = row->time_us,
+		.root = json_null(), /* read from the text when it is needed */
+		.json = row->body,
+		.depth = row->depth,
+		.parent_run = row->parent_run,
+		.trace = row->trace,
+	};
 
-	arena_init(&scratch, 0);
-	if (json_parse(&scratch, row->body, &root, error) == 0 &&
-	    event_from_json(&scratch, root, row->time_us, &event, error) == 0) {
-		event.seq = row->seq;
-		event.depth = row->depth;
-		event.parent_run = row->parent_run;
-		event.trace = row->trace;
-		ref = event_ref_new(&event);
-	}
-	arena_done(&scratch);
-	return ref;
+	return event_ref_new(&event);
 }
 
 static int
@@ -244,10 +241,8 @@ load_entry(void *arg, const struct store_entry *row)
 	if (entry->state == ENTRY_FAILED)
 		entry->code = str_is(entry->class, "permanent") ? HEED_E_PERMANENT
 		                                                : HEED_E_TRANSIENT;
-	if (entry->state == ENTRY_INTENDED) {
-		recovery->unknown = true;
+	if (entry->state == ENTRY_INTENDED)
 		effect_recover(entry);
-	}
 	return 0;
 }
 
@@ -257,16 +252,19 @@ load_run(struct recovery *recovery, const struct store_run *row,
          const struct store_event *event)
 {
 	struct engine *engine = recovery->engine;
-	struct definition *definition = find_definition(recovery, row);
-	struct event_ref *ref = load_event(engine, event, recovery->error);
+	struct definition *definition;
+	struct event_ref *ref;
 	struct run *run = NULL;
 
-	if (definition != NULL && ref != NULL)
-		run = run_new(engine, definition, ref);
+	if (definition_of_run(engine, row, &definition, recovery->error) < 0)
+		return HEED_E_NOTFOUND;
+	ref = load_event(event);
+	if (ref != NULL)
+		run = run_new(engine, definition, ref, row->id);
 	event_unref(ref);
+	definition_drop(engine, definition);
 	if (run == NULL)
-		return definition == NULL ? HEED_E_NOTFOUND : HEED_E_NOMEM;
-	run->id = row->id;
+		return error_nomem(recovery->error);
 	run->key = arena_str(&run->arena, row->key);
 	run->created_us = row->created_us;
 	run->due_us = row->due_us;
@@ -304,7 +302,6 @@ engine_start(struct engine *engine, struct heed_error *error)
 	int r = store_read_runs(engine->options.store, &filter, recover_run, &recovery,
 	                        error);
 
-	mem_free(recovery.revived);
 	if (r < 0)
 		return r;
 	engine->started = true;
@@ -340,13 +337,11 @@ engine_redrive(struct engine *engine, int64_t run_id, const char *how,
 	struct run *run;
 	int r;
 
-	TAILQ_FOREACH(run, &engine->all, all)
-	if (run->id == run_id)
+	if (run_find(engine, run_id) != NULL)
 		return error_set(error, HEED_E_CONFLICT, "run %lld is under way",
 		                 (long long)run_id);
 	r = store_read_runs(engine->options.store, &filter, redrive_row, &recovery,
 	                    error);
-	mem_free(recovery.revived);
 	if (r < 0)
 		return r;
 	run = recovery.run;
@@ -356,8 +351,8 @@ engine_redrive(struct engine *engine, int64_t run_id, const char *how,
 	queue = queue_of(engine, run->definition);
 	if (queue != NULL && queue->current != NULL &&
 	    queue->current != run->definition) {
-		queue->current->refs++;
-		definition_unref(run->definition);
+		definition_hold(engine, queue->current);
+		definition_drop(engine, run->definition);
 		run->definition = queue->current;
 	}
 	mark = journal_add(run, ENTRY_MARK, HEED_STR("redrive"));
@@ -379,14 +374,7 @@ engine_redrive(struct engine *engine, int64_t run_id, const char *how,
 bool
 engine_idle(const struct engine *engine)
 {
-	const struct queue *queue;
-
-	if (engine->active > 0 || engine->commits > 0)
-		return false;
-	for (queue = engine->queues; queue != NULL; queue = queue->next)
-		if (!TAILQ_EMPTY(&queue->ready))
-			return false;
-	return true;
+	return engine->active == 0 && engine->commits == 0 && TAILQ_EMPTY(&engine->busy);
 }
 
 size_t

@@ -45,8 +45,8 @@ struct engine_options {
 	struct engine_limits limits;
 	/* Look a model up by name; NULL when there is none. */
 	const struct model *(*model)(void *arg, struct heed_str name);
-	/* Make a definition from its stored text, for runs of an earlier configuration.
-	 */
+	/* Make a definition from its stored text, for runs of an earlier configuration:
+	 * of a generation of its own, with one reference, the caller's. */
 	int (*revive)(void *arg, struct heed_str flow, struct heed_str name,
 	              struct heed_str text, struct definition **ret_definition,
 	              struct heed_error *error);
@@ -60,9 +60,9 @@ struct engine_options {
 
 int engine_new(const struct engine_options *options, struct engine **ret_engine);
 void engine_free(struct engine *engine);
-/* Start reacting; takes over the caller's reference. A definition of the same name is
- * replaced for events from now on. */
-int engine_add(struct engine *engine, struct definition *definition);
+/* React by these from now on, and by no others: all at once, or, with HEED_E_NOMEM, as
+ * before. Runs keep the definition that they started with. */
+int engine_define(struct engine *engine, struct definition *const *definitions, size_t n);
 /* Make a source known; its owner starts and stops it. */
 int engine_attach(struct engine *engine, struct source *source);
 /* Load unfinished runs and go on with them, then let sources deliver. */

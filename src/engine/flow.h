@@ -20,6 +20,8 @@
 #ifndef HEED_ENGINE_FLOW_H
 #define HEED_ENGINE_FLOW_H
 
+#include "base/generation.h"
+#include "base/map.h"
 #include "base/schema.h"
 #include "base/template.h"
 #include "config/option.h"
@@ -68,23 +70,32 @@ struct act {
 struct flow_kind {
 	const char *name; /* "reaction" */
 	int (*step)(struct run *run);
-	/* Does this definition want the event? Pure. */
+	/* Does this definition want an event of its types? Pure. */
 	int (*wants)(const struct definition *definition, const struct event *event,
 	             struct arena *scratch, bool *ret_wanted, struct heed_error *error);
 	void (*free)(struct definition *definition);
 };
 
-/* One reaction (entity, saga ...) as it was configured at one time. Runs keep the one
- * that they started with: counted references, text kept in the store under its hash. */
+/* One reaction (entity, saga ...) as it was configured at one time; memory of its
+ * generation. Runs keep the one that they started with; its text is kept in the store
+ * under its hash. */
 struct definition {
 	const struct flow_kind *kind;
 	struct heed_str name;
 	struct heed_str hash; /* hex */
 	struct heed_str text; /* JSON, ${...} as written */
-	struct expr *key;     /* order; NULL for none */
+	/* Event types; a trailing * matches any rest. None: every event is shown to
+	 * `wants`. */
+	const struct heed_str *types;
+	size_t n_types;
+	struct expr *key; /* order; NULL for none */
 	int64_t concurrency;
 	void *config; /* the kind's own */
-	size_t refs;
+	struct generation *generation;
+
+	/* The engine's. */
+	size_t refs; /* while there are any it holds its generation */
+	struct map_node known;
 	bool stored; /* is its text in the store? */
 };
 

@@ -46,13 +46,12 @@ static int
 start_run(struct engine *engine, struct definition *definition, struct event_ref *event,
           const struct heed_error *wrong, struct run_list *runs)
 {
-	struct run *run = run_new(engine, definition, event);
+	struct run *run = run_new(engine, definition, event, 0);
 	struct heed_error error;
 	int r;
 
 	if (run == NULL)
 		return HEED_E_NOMEM;
-	run->id = store_next_run(engine->options.store);
 	TAILQ_INSERT_TAIL(runs, run, batched);
 	if (wrong != NULL) {
 		stillborn(run, "condition", wrong->text);
@@ -76,30 +75,27 @@ start_run(struct engine *engine, struct definition *definition, struct event_ref
 	return 0;
 }
 
-/* Every reaction that wants the event gets a run; an error in its condition is one, too.
- */
 int
 inbox_make_runs(struct engine *engine, struct event_ref *event, struct run_list *runs)
 {
-	struct queue *queue;
+	const struct route_list *list = routes_find(engine->routes, event->event.type);
 	struct arena scratch;
 	int r = 0;
+	size_t i;
 
 	arena_init(&scratch, 0);
-	for (queue = engine->queues; queue != NULL && r == 0; queue = queue->next) {
-		struct definition *definition = queue->current;
+	for (i = 0; i < list->n && r == 0; i++) {
+		struct definition *definition = list->items[i];
 		struct heed_error error = {0};
 		bool wanted = false;
-		int asked;
 
-		if (definition == NULL)
-			continue;
-		asked = definition->kind->wants(definition, &event->event, &scratch,
-		                                &wanted, &error);
-		if (asked < 0)
-			r = start_run(engine, definition, event, &error, runs);
-		else if (wanted)
-			r = start_run(engine, definition, event, NULL, runs);
+		r = definition->kind->wants(definition, &event->event, &scratch, &wanted,
+		                            &error);
+		if (r == HEED_E_NOMEM)
+			break;
+		if (r < 0 || wanted)
+			r = start_run(engine, definition, event, r < 0 ? &error : NULL,
+			              runs);
 	}
 	arena_done(&scratch);
 	return r;

@@ -15,30 +15,6 @@
 #define AGAIN_MAX_MS 60000
 #define TROUBLES_MAX 16 /* passes without memory, in a row: about ten minutes */
 
-struct event_ref *
-event_ref_new(const struct event *event)
-{
-	struct event_ref *ref = mem_new(sizeof(*ref));
-
-	if (ref == NULL)
-		return NULL;
-	ref->refs = 1;
-	arena_init(&ref->arena, event->json.len * 3 + 512);
-	if (event_copy(&ref->arena, event, &ref->event) == 0)
-		return ref;
-	event_unref(ref);
-	return NULL;
-}
-
-void
-event_unref(struct event_ref *event)
-{
-	if (event == NULL || --event->refs > 0)
-		return;
-	arena_done(&event->arena);
-	mem_free(event);
-}
-
 static void go_on(void *arg);
 
 static void
@@ -51,7 +27,8 @@ timer_fired(void *arg)
 }
 
 struct run *
-run_new(struct engine *engine, struct definition *definition, struct event_ref *event)
+run_new(struct engine *engine, struct definition *definition, struct event_ref *event,
+        int64_t id)
 {
 	struct run *run = mem_new(sizeof(*run));
 
@@ -63,8 +40,9 @@ run_new(struct engine *engine, struct definition *definition, struct event_ref *
 		return NULL;
 	}
 	run->engine = engine;
+	run->queue->runs++;
 	run->definition = definition;
-	definition->refs++;
+	definition_hold(engine, definition);
 	run->event = event;
 	event->refs++;
 	run->state = RUN_NEW;
@@ -76,16 +54,10 @@ run_new(struct engine *engine, struct definition *definition, struct event_ref *
 	loop_timer_init(&run->timer, timer_fired, run);
 	loop_timer_init(&run->again, go_on, run);
 	TAILQ_INSERT_TAIL(&engine->all, run, all);
+	run->id = id > 0 ? id : store_next_run(engine->options.store);
+	map_add(&engine->runs, &run->by_id, map_hash_number(run->id));
 	engine->unfinished++;
 	return run;
-}
-
-void
-definition_unref(struct definition *definition)
-{
-	if (definition != NULL && --definition->refs == 0 &&
-	    definition->kind->free != NULL)
-		definition->kind->free(definition);
 }
 
 static void
@@ -111,11 +83,26 @@ run_free(struct run *run)
 	drop_emitted(run, 0);
 	mem_free(run->emitted.items);
 	TAILQ_REMOVE(&engine->all, run, all);
+	map_remove(&engine->runs, &run->by_id);
 	engine->unfinished--;
+	run->queue->runs--;
+	if (run->reads_event)
+		event_close(run->event);
 	event_unref(run->event);
-	definition_unref(run->definition);
+	definition_drop(engine, run->definition);
 	arena_done(&run->arena);
 	mem_free(run);
+}
+
+struct run *
+run_find(struct engine *engine, int64_t id)
+{
+	struct map_node *node = map_find(&engine->runs, map_hash_number(id));
+
+	for (; node != NULL; node = map_more(node))
+		if (MAP_OWNER(node, struct run, by_id)->id == id)
+			return MAP_OWNER(node, struct run, by_id);
+	return NULL;
 }
 
 void
@@ -135,7 +122,7 @@ leave_state(struct run *run)
 		if (run->lane != NULL && run->lane->first != run)
 			TAILQ_REMOVE(&run->lane->waiting, run, link);
 		else
-			TAILQ_REMOVE(&run->queue->ready, run, link);
+			queue_take(run);
 		break;
 	case RUN_ACTIVE:
 		run->queue->active--;
@@ -160,7 +147,7 @@ run_set_state(struct run *run, enum run_state state)
 	run->state = state;
 	switch (state) {
 	case RUN_READY:
-		TAILQ_INSERT_TAIL(&run->queue->ready, run, link);
+		queue_push(run);
 		dispatch_soon(engine);
 		break;
 	case RUN_ACTIVE:
@@ -258,6 +245,15 @@ end(struct run *run, int code)
 	run_set_state(run, code == HEED_E_UNKNOWN ? RUN_HELD : RUN_DEAD);
 }
 
+static int
+read_event(struct run *run)
+{
+	if (!run->reads_event)
+		HEED_TRY(event_open(run->event));
+	run->reads_event = true;
+	return 0;
+}
+
 void
 run_pass(struct run *run)
 {
@@ -267,7 +263,9 @@ run_pass(struct run *run)
 
 	run->advance = false;
 	run->due_us = 0;
-	r = run->definition->kind->step(run);
+	r = read_event(run);
+	if (r == 0)
+		r = run->definition->kind->step(run);
 	if (r == HEED_E_NOMEM && run->troubles < TROUBLES_MAX) {
 		undo_pass(run, n_entries, n_emitted);
 		return;

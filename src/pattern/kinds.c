@@ -30,6 +30,7 @@ pattern_identify(struct bind *bind, const struct conf_node *key,
 	struct heed_json text;
 	struct heed_buf buf;
 
+	definition->generation = bind->generation;
 	HEED_TRY(conf_json(bind->arena, node, 1, &text));
 	buf_init(&buf, 0);
 	json_write(&buf, text, JSON_CANONICAL);

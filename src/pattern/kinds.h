@@ -15,8 +15,8 @@ struct pattern_kind {
 	const char *help;
 	const struct option *rows; /* of one entry; for documentation and schema, too */
 	const struct flow_kind *flow;
-	/* Bind one entry into a new definition (one reference, the caller's). Its memory
-	 * is bind's. Problems are added to bind's; HEED_E_CONFIG, HEED_E_NOMEM. */
+	/* Bind one entry into a new definition, which nobody holds yet. Its memory is
+	 * bind's. Problems are added to bind's; HEED_E_CONFIG, HEED_E_NOMEM. */
 	int (*bind)(struct bind *bind, const struct conf_node *key,
 	            const struct conf_node *node, struct definition **ret_definition);
 };
@@ -31,8 +31,8 @@ extern const struct pattern_kind *const pattern_kinds[];
 /* By the flow's name, as the store keeps it ("reaction"); NULL when there is none. */
 const struct pattern_kind *pattern_find(struct heed_str flow);
 
-/* Fill in what every definition has: its name, and its text and hash from `node` with
- * ${...} as written, by which the store knows it. HEED_E_NOMEM. */
+/* Fill in what every definition has: its name, its generation, and its text and hash from
+ * `node` with ${...} as written, by which the store knows it. HEED_E_NOMEM. */
 int pattern_identify(struct bind *bind, const struct conf_node *key,
                      const struct conf_node *node, struct definition *definition);
 

@@ -99,15 +99,6 @@ step(struct run *run)
 	return acts_run(run, &reaction->then, input);
 }
 
-static bool
-matches(struct heed_str pattern, struct heed_str type)
-{
-	if (str_ends(pattern, "*"))
-		return str_eq(str_head(type, pattern.len - 1),
-		              str_head(pattern, pattern.len - 1));
-	return str_eq(pattern, type);
-}
-
 static int
 wants(const struct definition *definition, const struct event *event,
       struct arena *scratch, bool *ret_wanted, struct heed_error *error)
@@ -115,18 +106,10 @@ wants(const struct definition *definition, const struct event *event,
 	const struct reaction *reaction = definition->config;
 	struct heed_member member = {HEED_STR("event"), event->root};
 	struct heed_json input = {.kind = HEED_OBJECT, .len = 1, .members = &member};
-	size_t i;
 
-	*ret_wanted = false;
-	for (i = 0; i < reaction->on.n; i++)
-		if (matches(reaction->on.items[i], event->type))
-			break;
-	if (i == reaction->on.n)
+	*ret_wanted = true;
+	if (reaction->when == NULL)
 		return 0;
-	if (reaction->when == NULL) {
-		*ret_wanted = true;
-		return 0;
-	}
 	return expr_test(reaction->when, input, scratch, ret_wanted, error);
 }
 
@@ -156,7 +139,8 @@ bind_reaction(struct bind *bind, const struct conf_node *key,
 	definition->key = reaction->key;
 	definition->concurrency = reaction->concurrency;
 	definition->config = reaction;
-	definition->refs = 1;
+	definition->types = reaction->on.items;
+	definition->n_types = reaction->on.n;
 	HEED_TRY(pattern_identify(bind, key, node, definition));
 	*ret_definition = definition;
 	return 0;

@@ -48,8 +48,8 @@ static int
 revive(void *arg, struct heed_str flow, struct heed_str name, struct heed_str text,
        struct definition **ret_definition, struct heed_error *error)
 {
-	return app_revive(((struct service *)arg)->app, flow, name, text, ret_definition,
-	                  error);
+	(void)arg;
+	return app_revive(flow, name, text, ret_definition, error);
 }
 
 /* One line an outcome. */
@@ -127,9 +127,8 @@ make_engine(struct service *service, struct heed_error *error)
 
 	if (engine_new(&settings, &service->engine) < 0)
 		return error_nomem(error);
-	for (i = 0; i < app->n_definitions; i++)
-		if (engine_add(service->engine, app->definitions[i]) < 0)
-			return error_nomem(error);
+	if (engine_define(service->engine, app->definitions, app->n_definitions) < 0)
+		return error_nomem(error);
 	for (i = 0; i < app->n_sources; i++)
 		if (engine_attach(service->engine, app->sources[i].source) < 0)
 			return error_nomem(error);
