@@ -408,6 +408,23 @@ authorize(struct flight *flight)
 		send_call(flight, token);
 }
 
+/* By a stand-in, or a kind that makes no call. */
+static bool
+answer_here(struct flight *flight, const struct model_question *question)
+{
+	const struct model_stand_in *stand_in = &flight->gateway->stand_in;
+	const struct model_kind *kind = model_kinds[flight->model->provider];
+
+	if (stand_in->answer != NULL &&
+	    stand_in->answer(stand_in->arg, flight->model, question, &flight->arena,
+	                     &flight->reply))
+		return true;
+	if (kind->answer == NULL)
+		return false;
+	kind->answer(flight->model, question, &flight->arena, &flight->reply);
+	return true;
+}
+
 void
 flight_start(struct ticket *ticket, const struct model_question *question)
 {
@@ -426,8 +443,7 @@ flight_start(struct ticket *ticket, const struct model_question *question)
 	flight->tokens = ticket->tokens;
 	model_question_tokens(model, question, &flight->input_tokens,
 	                      &flight->output_tokens);
-	if (kind->answer != NULL) {
-		kind->answer(model, question, &flight->arena, &flight->reply);
+	if (answer_here(flight, question)) {
 		model->lane->stats.calls++;
 		settle(flight);
 		flight_ready(flight);

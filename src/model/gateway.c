@@ -310,6 +310,8 @@ gateway_new(struct loop *loop, struct http_client *http,
 		return HEED_E_NOMEM;
 	gateway->loop = loop;
 	gateway->http = http;
+	if (options != NULL && options->stand_in != NULL)
+		gateway->stand_in = *options->stand_in;
 	gateway->ready_end = &gateway->ready;
 	loop_timer_init(&gateway->timer, flight_deliver_ready, gateway);
 	gateway->cache = cache_new(cache_max);

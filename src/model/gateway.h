@@ -98,6 +98,7 @@ struct flight {
 struct gateway {
 	struct loop *loop;
 	struct http_client *http;
+	struct model_stand_in stand_in; /* answer is NULL when there is none */
 	struct credentials *credentials;
 	struct cache *cache;
 	struct lane *lanes;

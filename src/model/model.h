@@ -215,7 +215,18 @@ int64_t model_cost_max(const struct model *model, const struct model_question *q
 
 /* ---- the gateway ------------------------------------------------------------------ */
 
+/* Answers in place of providers, in rehearsals (tests, whatif). */
+struct model_stand_in {
+	/* Fill *reply, which is zeroed, on `arena`, and return true; or leave the question to
+	 * the provider. Cost and sharing are the gateway's. */
+	bool (*answer)(void *arg, const struct model *model,
+	               const struct model_question *question, struct arena *arena,
+	               struct model_reply *reply);
+	void *arg;
+};
+
 struct gateway_options {
+	const struct model_stand_in *stand_in; /* borrowed; NULL: providers answer */
 	size_t cache_max;          /* bytes of cached replies; 0 for 64 MiB */
 	const char *imds_endpoint; /* tests; NULL for http://169.254.169.254 */
 };
