@@ -6,11 +6,11 @@
  */
 #include "config/app.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "pattern/kinds.h"
@@ -242,6 +242,19 @@ check_models(struct app *app)
 	return worst;
 }
 
+/* The file's text into `buf`, which the caller is done with in any case. */
+static int
+read_config(const char *path, struct heed_buf *buf, struct heed_error *error)
+{
+	int r;
+
+	buf_init(buf, FILE_MAX);
+	r = file_read(path, buf, error);
+	if (r == HEED_E_NOTFOUND)
+		error_hint(error, "give the path of your configuration: heed check FILE");
+	return r;
+}
+
 static int
 check_whole(struct app *app)
 {
@@ -290,34 +303,6 @@ app_load_text(struct app *app, const char *path, struct heed_str text,
 	return r < 0 ? r : app->problems.n > 0 ? HEED_E_CONFIG : whole;
 }
 
-static int
-read_file(const char *path, struct heed_buf *buf, struct heed_error *error)
-{
-	FILE *file = fopen(path, "re");
-	size_t got = 1;
-
-	if (file == NULL) {
-		(void)error_set(error, HEED_E_IO, "cannot read %s: %s", path,
-		                strerror(errno));
-		error_hint(error, "give the path of your configuration: heed check FILE");
-		return HEED_E_IO;
-	}
-	while (got > 0 && buf_error(buf) == 0) {
-		char *to = buf_reserve(buf, 16384);
-
-		got = to != NULL ? fread(to, 1, 16384, file) : 0;
-		buf_commit(buf, got);
-	}
-	if (ferror(file) || buf_error(buf) != 0) {
-		(void)fclose(file);
-		return error_set(error, HEED_E_IO, "cannot read %s: %s", path,
-		                 buf_error(buf) != 0 ? heed_code_text(buf_error(buf))
-		                                     : strerror(errno));
-	}
-	(void)fclose(file);
-	return 0;
-}
-
 int
 app_load(struct app *app, const char *path, struct heed_error *error)
 {
@@ -325,8 +310,7 @@ app_load(struct app *app, const char *path, struct heed_error *error)
 	int r;
 
 	memset(app, 0, sizeof(*app));
-	buf_init(&buf, FILE_MAX);
-	r = read_file(path, &buf, error);
+	r = read_config(path, &buf, error);
 	if (r == 0)
 		r = app_load_text(app, path, buf_str(&buf), error);
 	buf_done(&buf);
