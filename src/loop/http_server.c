@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "loop/http_stream.h"
 
 #define BODY_DEFAULT ((size_t)1024 * 1024)
 
@@ -33,6 +34,7 @@ struct server_exchange {
 	struct http_server *server;
 	struct MHD_Connection *connection;
 	struct MHD_Response *response;
+	struct http_stream *stream; /* the response goes on, or NULL */
 	int status;
 	struct heed_buf body;
 	struct loop_post post;
@@ -40,6 +42,8 @@ struct server_exchange {
 	bool refused; /* the body is not wanted: answer at its end */
 	bool handled;
 	bool forwarded;
+	bool posted; /* to the loop, which has not come to it */
+	bool dead;   /* libmicrohttpd let go of it before that */
 };
 
 struct http_server {
@@ -51,6 +55,7 @@ struct http_server {
 	char *socket_path;
 	pthread_mutex_t lock; /* of `open` and `closing` */
 	TAILQ_HEAD(, server_exchange) open;
+	struct http_streams streams;
 	_Atomic bool quiet;
 };
 
@@ -119,6 +124,14 @@ begin(void *arg, const char *uri, struct MHD_Connection *connection)
 }
 
 static void
+exchange_free(struct server_exchange *exchange)
+{
+	buf_done(&exchange->body);
+	arena_done(&exchange->public.arena);
+	mem_free(exchange);
+}
+
+static void
 complete(void *arg, struct MHD_Connection *connection, void **context,
          enum MHD_RequestTerminationCode code)
 {
@@ -131,10 +144,14 @@ complete(void *arg, struct MHD_Connection *connection, void **context,
 		return;
 	if (exchange->response != NULL)
 		MHD_destroy_response(exchange->response);
-	buf_done(&exchange->body);
-	arena_done(&exchange->public.arena);
-	mem_free(exchange);
+	if (exchange->stream != NULL)
+		http_stream_over(exchange->stream);
 	*context = NULL;
+	/* A post that is under way cannot be called back: it frees the exchange. */
+	if (exchange->posted)
+		exchange->dead = true;
+	else
+		exchange_free(exchange);
 }
 
 static int
@@ -175,6 +192,11 @@ on_loop(void *arg)
 {
 	struct server_exchange *exchange = arg;
 
+	exchange->posted = false;
+	if (exchange->dead) {
+		exchange_free(exchange);
+		return;
+	}
 	exchange->server->options.forward(exchange->server->options.arg,
 	                                  &exchange->public);
 }
@@ -218,6 +240,7 @@ whole_request(struct server_exchange *exchange)
 	TAILQ_INSERT_TAIL(&server->open, exchange, link);
 	(void)pthread_mutex_unlock(&server->lock);
 	MHD_suspend_connection(exchange->connection);
+	exchange->posted = true;
 	exchange->post = (struct loop_post){.fn = on_loop, .arg = exchange};
 	loop_post(server->loop, &exchange->post);
 	return MHD_YES;
@@ -262,18 +285,14 @@ handle(void *arg, struct MHD_Connection *connection, const char *url, const char
  * ------------------------------------------------------------------------------ */
 
 void
-http_answer(struct http_exchange *public, int status, const char *type,
-            struct heed_str body, const struct http_header *headers, size_t n_headers)
+http_server_headers(struct MHD_Response *response, const char *type,
+                    const struct http_header *headers, size_t n_headers)
 {
-	struct server_exchange *exchange = (struct server_exchange *)public;
-	struct http_server *server = exchange->server;
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		body.len, (void *)(body.len > 0 ? body.data : ""), MHD_RESPMEM_MUST_COPY);
 	size_t i;
 
-	if (response != NULL && type != NULL)
+	if (type != NULL)
 		(void)MHD_add_response_header(response, "Content-Type", type);
-	for (i = 0; response != NULL && i < n_headers; i++) {
+	for (i = 0; i < n_headers; i++) {
 		char name[128];
 		char value[1024];
 
@@ -281,14 +300,54 @@ http_answer(struct http_exchange *public, int status, const char *type,
 		(void)snprintf(value, sizeof(value), "%.*s", STR_ARG(headers[i].value));
 		(void)MHD_add_response_header(response, name, value);
 	}
+}
+
+void
+http_server_reply(struct http_exchange *public, int status, struct MHD_Response *response,
+                  struct http_stream *stream)
+{
+	struct server_exchange *exchange = (struct server_exchange *)public;
+	struct http_server *server = exchange->server;
+
 	exchange->status = status;
 	exchange->response = response;
+	exchange->stream = stream;
 	if (!exchange->forwarded)
 		return;
 	(void)pthread_mutex_lock(&server->lock);
 	TAILQ_REMOVE(&server->open, exchange, link);
 	(void)pthread_mutex_unlock(&server->lock);
 	MHD_resume_connection(exchange->connection);
+}
+
+void
+http_answer(struct http_exchange *exchange, int status, const char *type,
+            struct heed_str body, const struct http_header *headers, size_t n_headers)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		body.len, (void *)(body.len > 0 ? body.data : ""), MHD_RESPMEM_MUST_COPY);
+
+	if (response != NULL)
+		http_server_headers(response, type, headers, n_headers);
+	http_server_reply(exchange, status, response, NULL);
+}
+
+struct http_streams *
+http_server_streams(struct http_exchange *exchange)
+{
+	return &((struct server_exchange *)exchange)->server->streams;
+}
+
+struct loop *
+http_server_loop(struct http_exchange *exchange)
+{
+	return ((struct server_exchange *)exchange)->server->loop;
+}
+
+struct MHD_Connection *
+http_server_connection(struct http_exchange *exchange)
+{
+	return ((struct server_exchange *)exchange)->connection;
 }
 
 void
@@ -511,8 +570,10 @@ http_server_free(struct http_server *server)
 	while ((exchange = first_open(server)) != NULL)
 		http_answer(&exchange->public, 503, "text/plain",
 		            HEED_STR("shutting down\n"), NULL, 0);
+	http_streams_end(&server->streams);
 	if (server->daemon != NULL)
 		MHD_stop_daemon(server->daemon);
+	http_streams_forget(&server->streams);
 	if (server->fd >= 0)
 		(void)close(server->fd);
 	if (server->socket_path != NULL)

@@ -70,6 +70,32 @@ void http_answer_problem(struct http_exchange *exchange, int status, const char 
 void http_problem(struct http_exchange *exchange, int status, const char *title,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* ---- replies that go on: server-sent events ---------------------------------------- */
+
+struct http_stream;
+
+struct http_stream_events {
+	/* There is room again, after a write that was refused. */
+	void (*drained)(void *arg);
+	/* The other side left, or the server closes; the stream is gone afterwards. The
+	 * server learns that a silent one left when it writes: write now and then. */
+	void (*closed)(void *arg);
+	void *arg;
+};
+
+/* Answer with a body that goes on until http_stream_end: the exchange is gone
+ * afterwards. Loop's thread, as all of these. `room`: bytes that may wait to be sent.
+ * HEED_E_NOMEM: answer the exchange in another way. */
+int http_stream_open(struct http_exchange *exchange, int status, const char *type,
+                     const struct http_header *headers, size_t n_headers, size_t room,
+                     const struct http_stream_events *events,
+                     struct http_stream **ret_stream);
+/* HEED_E_BUSY when it does not fit into the room beside what waits: nothing was added,
+ * `drained` comes. HEED_E_NOMEM. */
+int http_stream_write(struct http_stream *stream, struct heed_str text);
+/* Send what waits and end the reply; no event comes after this. */
+void http_stream_end(struct http_stream *stream);
+
 /* The value of a query parameter, percent-decoded on the exchange's arena, or {NULL, 0}.
  */
 struct heed_str http_query(struct http_exchange *exchange, const char *name);
