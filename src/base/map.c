@@ -92,18 +92,27 @@ map_more(const struct map_node *node)
 	return next;
 }
 
-struct map_node *
-map_any(const struct map *map)
+/* The first node in the slots from `i` on. */
+static struct map_node *
+first_from(const struct map *map, size_t i)
 {
-	size_t i;
+	while (i < map->n_slots && map->slots[i] == NULL)
+		i++;
+	return i < map->n_slots ? map->slots[i] : NULL;
+}
 
-	if (map->n == 0)
-		return NULL;
-	if (map->slots == NULL)
-		return map->few;
-	for (i = 0; map->slots[i] == NULL; i++)
-		;
-	return map->slots[i];
+struct map_node *
+map_first(const struct map *map)
+{
+	return map->slots == NULL ? map->few : first_from(map, 0);
+}
+
+struct map_node *
+map_next(const struct map *map, const struct map_node *node)
+{
+	if (node->next != NULL || map->slots == NULL)
+		return node->next;
+	return first_from(map, (node->hash & (map->n_slots - 1)) + 1);
 }
 
 void

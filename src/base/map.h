@@ -36,8 +36,10 @@ void map_remove(struct map *map, struct map_node *node);
 /* The first node of that hash, and the next one; NULL when there is none. */
 struct map_node *map_find(const struct map *map, uint64_t hash);
 struct map_node *map_more(const struct map_node *node);
-/* Some node, for taking all out one by one; NULL when it is empty. */
-struct map_node *map_any(const struct map *map);
+/* All nodes in no order; NULL behind the last. Nothing may be added meanwhile, and `node`
+ * is to be in the map still. */
+struct map_node *map_first(const struct map *map);
+struct map_node *map_next(const struct map *map, const struct map_node *node);
 /* Free the table, not the nodes; it is empty and usable again. */
 void map_done(struct map *map);
 /* A number well mixed, as its hash. */

@@ -213,6 +213,7 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
 	int wrongs = 0;
 	int attempts = 0;
 
+	run->at_step = step;
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
 		if (entry->kind == ENTRY_MARK) {

@@ -80,12 +80,13 @@ struct entry {
 TAILQ_HEAD(entry_list, entry);
 TAILQ_HEAD(run_list, run);
 
-/* Runs with the same key: one at a time. */
+/* Runs with the same key: one at a time, in order of their numbers. */
 struct lane_of_key {
 	struct map_node node;
 	struct heed_str key;
 	struct run *first; /* the one that may go on */
 	struct run_list waiting;
+	int64_t blockers; /* dead letters that the waiting ones wait for */
 };
 
 /* All runs of one name, whatever definition they started with. */
@@ -100,6 +101,8 @@ struct queue {
 	int64_t runs; /* in memory */
 	struct run_list ready;
 	struct map lanes;
+	bool blocks;                /* on_failure of `current` */
+	bool knows_blockers;        /* those in the store are in the lanes */
 	struct definition *current; /* for new events; NULL: only old runs */
 };
 TAILQ_HEAD(queue_list, queue);
@@ -119,6 +122,7 @@ struct run {
 	struct arena arena;
 	struct heed_str key;
 	struct lane_of_key *lane;
+	bool blocks; /* it is one of its lane's blockers */
 	struct entry_list entries;
 	int n_entries;
 	int64_t created_us, due_us, started_ms;
@@ -128,7 +132,7 @@ struct run {
 	int troubles;            /* passes without memory, in a row */
 	struct heed_str class;   /* of the verdict */
 	struct heed_str text;
-	struct heed_str at_step;
+	struct heed_str at_step;     /* that the flow came to */
 	enum run_state stored_state; /* in its row; RUN_NEW: it has none */
 	bool dirty;                  /* more than the state is not what is in its row */
 	bool writing;                /* its row is in a transaction under way */
@@ -203,6 +207,12 @@ void run_written(struct run *run, int code, const char *text);
 /* Something arrived for an entry: record it and go on. */
 void run_fact(struct run *run, struct entry *entry);
 void run_verdict(struct run *run, const char *class, const char *text);
+/* Emit an event, to be committed with the run; without an id it has the step's, without
+ * a source the application's. HEED_E_NOMEM, HEED_E_INVALID. */
+int run_emit(struct run *run, const struct event_parts *parts, int32_t depth,
+             struct heed_error *error);
+/* It failed and is not to go on by itself: say so, and be a blocker if so configured. */
+int run_failed(struct run *run, enum run_state state);
 /* It is not to be: an event that was known already, or was not taken. */
 void run_drop(struct run *run);
 
@@ -269,6 +279,8 @@ queue_find(struct engine *engine, struct heed_str flow, struct heed_str name);
 struct queue *queue_of(struct engine *engine, const struct definition *definition);
 /* It has no runs. */
 void queue_free(struct engine *engine, struct queue *queue);
+/* Have its dead letters block their lanes, or let all go that waits for one. */
+void queue_set_blocks(struct engine *engine, struct queue *queue, bool blocks);
 /* Into and out of the ready list. */
 void queue_push(struct run *run);
 void queue_take(struct run *run);
@@ -276,12 +288,23 @@ void queue_take(struct run *run);
 bool queue_join(struct run *run);
 /* It ended. The run of its lane that may go on now, or NULL. */
 struct run *queue_leave(struct run *run);
+/* There is a dead letter of that key; and it is no longer one: the run that may go on
+ * now, or NULL. */
+void queue_block(struct queue *queue, struct heed_str key);
+struct run *queue_unblock(struct queue *queue, struct heed_str key);
+
+/* ---- dead_letter.c */
+#define DEAD_LETTER_TYPE "heed.dead_letter"
+/* The event that says that the run becomes `state`. HEED_E_NOMEM. */
+int dead_letter_emit(struct run *run, enum run_state state);
 
 /* ---- dispatch.c */
 void dispatch_add(struct run *run); /* NEW into its queue or lane: READY */
 /* It was added just now: may it begin in the transaction that brings it? */
 bool dispatch_at_once(const struct run *run);
 void dispatch_left(struct run *run); /* it ended: the next of its lane may go on */
+/* A dead letter of that key is one no more: what waited for it may go on. */
+void dispatch_unblock(struct engine *engine, struct queue *queue, struct heed_str key);
 void dispatch_soon(struct engine *engine);
 void dispatch_turn(void *engine); /* timer callback */
 
@@ -293,6 +316,19 @@ void effect_perform(struct entry *entry);
 void effect_cancel(struct entry *entry);
 /* After a restart: what an intended effect means now. */
 void effect_recover(struct entry *entry);
+
+/* ---- recover.c */
+struct recovery {
+	struct engine *engine;
+	struct run *run; /* the last one that was loaded */
+	struct heed_error *error;
+};
+/* Bring a stored run back into memory; it is RUN_NEW. HEED_E_NOTFOUND when its definition
+ * cannot be revived. */
+int recover_run(struct recovery *recovery, const struct store_run *row,
+                const struct store_event *event);
+/* Fill the lanes of queues that began to block with the dead letters of the store. */
+int recover_blockers(struct engine *engine, struct heed_error *error);
 
 /* ---- retry.c */
 bool retry_class(int code);

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "engine/core.h"
 
+const char *const flow_on_failure_names[] = {"pass", "block", NULL};
+
 void
 definition_hold(struct engine *engine, struct definition *definition)
 {

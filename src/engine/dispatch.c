@@ -33,15 +33,25 @@ dispatch_at_once(const struct run *run)
 	       has_room(run->queue, run->engine);
 }
 
-void
-dispatch_left(struct run *run)
+static void
+go_next(struct engine *engine, struct run *next)
 {
-	struct run *next = queue_leave(run);
-
 	if (next == NULL)
 		return;
 	queue_push(next);
-	dispatch_soon(run->engine);
+	dispatch_soon(engine);
+}
+
+void
+dispatch_left(struct run *run)
+{
+	go_next(run->engine, queue_leave(run));
+}
+
+void
+dispatch_unblock(struct engine *engine, struct queue *queue, struct heed_str key)
+{
+	go_next(engine, queue_unblock(queue, key));
 }
 
 void

@@ -43,13 +43,9 @@ applies(struct run *run, const struct act *act, struct heed_json input, bool *re
 static int
 emit_event(struct run *run, struct entry *entry)
 {
-	struct engine *engine = run->engine;
 	struct heed_json request = entry->value;
 	const struct heed_json *data = json_get(request, "data");
 	struct heed_error error;
-	struct event_ref *ref;
-	struct event event;
-	int64_t now = loop_wall_us(engine->loop);
 	struct event_parts parts = {
 		.id = json_get_text(request, "id"),
 		.source = json_get_text(request, "source"),
@@ -63,25 +59,13 @@ emit_event(struct run *run, struct entry *entry)
 
 	if (parts.id.len == 0)
 		parts.id = journal_effect_key(run, entry->step);
-	if (parts.source.len == 0)
-		parts.source = arena_printf(&run->arena, "heed/%.*s",
-		                            STR_ARG(engine->options.name));
-	r = event_from_parts(&run->arena, &parts, now, &event, &error);
+	r = run_emit(run, &parts, run->event->event.depth + 1, &error);
 	if (r < 0) {
 		error_prefix(&error, "step %.*s", STR_ARG(entry->step));
 		return flow_fail(run, r, "emit", &error);
 	}
-	event.depth = run->event->event.depth + 1;
-	event.parent_run = run->id;
-	ref = event_ref_new(&event);
-	if (ref == NULL || mem_grow((void **)&run->emitted.items, &run->emitted.cap,
-	                            run->emitted.n + 1, sizeof(ref)) < 0) {
-		event_unref(ref);
-		return HEED_E_NOMEM;
-	}
-	run->emitted.items[run->emitted.n++] = ref;
 	entry->state = ENTRY_DONE;
-	entry->ended_us = now;
+	entry->ended_us = loop_wall_us(run->engine->loop);
 	return 0;
 }
 
@@ -241,6 +225,7 @@ flow_act(struct run *run, const struct act *act, struct heed_json input,
 	bool wanted;
 	int r;
 
+	run->at_step = act->step;
 	fold_entries(run, act, &fold);
 	*ret_result = json_null();
 	if (fold.last == NULL) {

@@ -1,13 +1,9 @@
 /*
- * engine.c - the engine's own life: what reacts, start with recovery, drain, redrive.
+ * engine.c - the engine's own life: what reacts, which sources there are, drain.
  */
 #include "engine/engine.h"
 
-#include <string.h>
-
 #include "base/error.h"
-#include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "engine/core.h"
 
@@ -92,6 +88,10 @@ set_current(struct engine *engine, struct definition *const *definitions, size_t
 		queue->current = definitions[i];
 		queue->concurrency = definitions[i]->concurrency;
 	}
+	TAILQ_FOREACH(queue, &engine->all_queues, all)
+	queue_set_blocks(engine, queue,
+	                 queue->current != NULL &&
+	                         queue->current->on_failure == FLOW_BLOCK);
 	for (queue = TAILQ_FIRST(&engine->all_queues); queue != NULL; queue = next) {
 		next = TAILQ_NEXT(queue, all);
 		if (queue->current == NULL && queue->runs == 0)
@@ -127,20 +127,21 @@ engine_free(struct engine *engine)
 
 /* What they need is there before anything changes. */
 int
-engine_define(struct engine *engine, struct definition *const *definitions, size_t n)
+engine_define(struct engine *engine, struct definition *const *definitions, size_t n,
+              struct heed_error *error)
 {
 	struct routes *routes;
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		if (queue_of(engine, definitions[i]) == NULL)
-			return HEED_E_NOMEM;
-	HEED_TRY(routes_new(definitions, n, &routes));
+			return error_nomem(error);
+	if (routes_new(definitions, n, &routes) < 0)
+		return error_nomem(error);
 	routes_free(engine->routes);
 	engine->routes = routes;
 	set_current(engine, definitions, n);
-	dispatch_soon(engine);
-	return 0;
+	return engine->started ? recover_blockers(engine, error) : 0;
 }
 
 int
@@ -174,198 +175,6 @@ source_is_busy(const struct source *source, struct heed_str uri)
 	    str_eq(run->event->event.source, uri))
 		return true;
 	return false;
-}
-
-/* ---- recovery
- * --------------------------------------------------------------------------- */
-
-struct recovery {
-	struct engine *engine;
-	struct run *run;
-	struct heed_error *error;
-};
-
-static struct event_ref *
-load_event(const struct store_event *row)
-{
-	const struct event event = {
-		.seq = row->seq,
-		.id = row->id,
-		.source = row->source,
-		.type = row->type,
-		.subject = row->subject,
-		.time_us = row->time_us,
-		.root = json_null(), /* read from the text when it is needed */
-		.json = row->body,
-		.depth = row->depth,
-		.parent_run = row->parent_run,
-		.trace = row->trace,
-	};
-
-	return event_ref_new(&event);
-}
-
-static int
-load_entry(void *arg, const struct store_entry *row)
-{
-	struct recovery *recovery = arg;
-	struct run *run = recovery->run;
-	struct arena *arena = &run->arena;
-	struct entry *entry = journal_add(run, row->kind, arena_str(arena, row->step));
-
-	if (entry == NULL)
-		return HEED_E_NOMEM;
-	entry->n = row->n;
-	run->n_entries = row->n;
-	entry->state = row->state;
-	entry->attempt = row->attempt;
-	entry->at_us = row->at_us;
-	entry->ended_us = row->ended_us;
-	entry->model = arena_str(arena, row->model);
-	entry->usage = (struct model_usage){.input = row->input,
-	                                    .cached_input = row->cached_input,
-	                                    .cache_write = row->cache_write,
-	                                    .output = row->output,
-	                                    .reasoning = row->reasoning};
-	entry->cost_nano = row->cost_nano;
-	entry->class = arena_str(arena, row->class);
-	entry->request = arena_str(arena, row->request);
-	entry->reply = arena_str(arena, row->reply);
-	entry->detail = arena_str(arena, row->detail);
-	entry->stored = true;
-	entry->dirty = false;
-	entry->due_us = run->due_us;
-	if (entry->state == ENTRY_DONE && entry->kind != ENTRY_ASK &&
-	    entry->reply.len > 0)
-		(void)json_parse(arena, entry->reply, &entry->value, NULL);
-	if (entry->state == ENTRY_FAILED)
-		entry->code = str_is(entry->class, "permanent") ? HEED_E_PERMANENT
-		                                                : HEED_E_TRANSIENT;
-	if (entry->state == ENTRY_INTENDED)
-		effect_recover(entry);
-	return 0;
-}
-
-/* Bring a stored run back into memory; it is RUN_NEW. */
-static int
-load_run(struct recovery *recovery, const struct store_run *row,
-         const struct store_event *event)
-{
-	struct engine *engine = recovery->engine;
-	struct definition *definition;
-	struct event_ref *ref;
-	struct run *run = NULL;
-
-	if (definition_of_run(engine, row, &definition, recovery->error) < 0)
-		return HEED_E_NOTFOUND;
-	ref = load_event(event);
-	if (ref != NULL)
-		run = run_new(engine, definition, ref, row->id);
-	event_unref(ref);
-	definition_drop(engine, definition);
-	if (run == NULL)
-		return error_nomem(recovery->error);
-	run->key = arena_str(&run->arena, row->key);
-	run->created_us = row->created_us;
-	run->due_us = row->due_us;
-	run->redrives = row->redrives;
-	run->stored_state = row->state;
-	run->dirty = false;
-	recovery->run = run;
-	return store_read_journal(engine->options.store, run->id, load_entry, recovery,
-	                          recovery->error);
-}
-
-static int
-recover_run(void *arg, const struct store_run *row, const struct store_event *event)
-{
-	struct recovery *recovery = arg;
-	int r = load_run(recovery, row, event);
-
-	if (r == HEED_E_NOTFOUND) {
-		log_event(LOG_ERROR, "run left as it is", LOG_N("run", row->id),
-		          LOG_S("flow", row->flow), LOG_S("name", row->name),
-		          LOG_S("error", str_of(recovery->error->text)));
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	dispatch_add(recovery->run);
-	return 0;
-}
-
-int
-engine_start(struct engine *engine, struct heed_error *error)
-{
-	struct recovery recovery = {.engine = engine, .error = error};
-	struct store_filter filter = {.states = "ready,active,waiting"};
-	int r = store_read_runs(engine->options.store, &filter, recover_run, &recovery,
-	                        error);
-
-	if (r < 0)
-		return r;
-	engine->started = true;
-	dispatch_soon(engine);
-	return 0;
-}
-
-/* ---- redrive
- * ---------------------------------------------------------------------------- */
-
-static int
-redrive_row(void *arg, const struct store_run *row, const struct store_event *event)
-{
-	struct recovery *recovery = arg;
-	int r;
-
-	if (row->state != RUN_DEAD && row->state != RUN_HELD)
-		return error_set(recovery->error, HEED_E_CONFLICT,
-		                 "run %lld is %s: only dead and held runs are redriven",
-		                 (long long)row->id, store_run_state_name(row->state));
-	r = load_run(recovery, row, event);
-	return r < 0 ? r : 1;
-}
-
-int
-engine_redrive(struct engine *engine, int64_t run_id, const char *how,
-               struct heed_error *error)
-{
-	struct recovery recovery = {.engine = engine, .error = error};
-	struct store_filter filter = {.run_id = run_id};
-	struct queue *queue;
-	struct entry *mark;
-	struct run *run;
-	int r;
-
-	if (run_find(engine, run_id) != NULL)
-		return error_set(error, HEED_E_CONFLICT, "run %lld is under way",
-		                 (long long)run_id);
-	r = store_read_runs(engine->options.store, &filter, redrive_row, &recovery,
-	                    error);
-	if (r < 0)
-		return r;
-	run = recovery.run;
-	if (run == NULL)
-		return error_set(error, HEED_E_NOTFOUND, "there is no run %lld",
-		                 (long long)run_id);
-	queue = queue_of(engine, run->definition);
-	if (queue != NULL && queue->current != NULL &&
-	    queue->current != run->definition) {
-		definition_hold(engine, queue->current);
-		definition_drop(engine, run->definition);
-		run->definition = queue->current;
-	}
-	mark = journal_add(run, ENTRY_MARK, HEED_STR("redrive"));
-	if (mark == NULL) {
-		run_free(run);
-		return error_nomem(error);
-	}
-	mark->state = ENTRY_DONE;
-	mark->detail = arena_str(&run->arena, str_of(how));
-	run->redrives++;
-	run->dirty = true;
-	dispatch_add(run);
-	return 0;
 }
 
 /* ---- drain

@@ -61,8 +61,10 @@ struct engine_options {
 int engine_new(const struct engine_options *options, struct engine **ret_engine);
 void engine_free(struct engine *engine);
 /* React by these from now on, and by no others: all at once, or, with HEED_E_NOMEM, as
- * before. Runs keep the definition that they started with. */
-int engine_define(struct engine *engine, struct definition *const *definitions, size_t n);
+ * before. Runs keep the definition that they started with. Another failure is the
+ * store's: which dead letters later events of their key are to wait for is not known. */
+int engine_define(struct engine *engine, struct definition *const *definitions, size_t n,
+                  struct heed_error *error);
 /* Make a source known; its owner starts and stops it. */
 int engine_attach(struct engine *engine, struct source *source);
 /* Load unfinished runs and go on with them, then let sources deliver. */

@@ -76,6 +76,15 @@ struct flow_kind {
 	void (*free)(struct definition *definition);
 };
 
+/* What runs of the same key do while one is a dead letter or held: its definition's
+ * `on_failure:`, one of flow_on_failure_names. */
+enum flow_on_failure { FLOW_PASS, FLOW_BLOCK };
+extern const char *const flow_on_failure_names[];
+#define FLOW_ON_FAILURE_HELP                                                             \
+	"while a run of a key is a dead letter, later events of the key pass it, or "    \
+	"wait "                                                                          \
+	"(block) until it is redriven or dropped"
+
 /* One reaction (entity, saga ...) as it was configured at one time; memory of its
  * generation. Runs keep the one that they started with; its text is kept in the store
  * under its hash. */
@@ -89,6 +98,7 @@ struct definition {
 	const struct heed_str *types;
 	size_t n_types;
 	struct expr *key; /* order; NULL for none */
+	int on_failure;   /* enum flow_on_failure, of later runs with the same key */
 	int64_t concurrency;
 	void *config; /* the kind's own */
 	struct generation *generation;

@@ -35,11 +35,19 @@ set_key(struct run *run, struct heed_error *error)
 }
 
 /* A run that ended before it began: it is a dead letter from its first commit. */
-static void
+static int
 stillborn(struct run *run, const char *class, const char *text)
 {
 	run_verdict(run, class, text);
-	run->state = RUN_DEAD;
+	return run_failed(run, RUN_DEAD);
+}
+
+/* What was stopped as a loop is told all the same: one deeper. */
+static int64_t
+depth_max(const struct engine *engine, const struct event *event)
+{
+	return engine->options.limits.causation_depth +
+	       (str_is(event->type, DEAD_LETTER_TYPE) ? 1 : 0);
 }
 
 static int
@@ -53,26 +61,21 @@ start_run(struct engine *engine, struct definition *definition, struct event_ref
 	if (run == NULL)
 		return HEED_E_NOMEM;
 	TAILQ_INSERT_TAIL(runs, run, batched);
-	if (wrong != NULL) {
-		stillborn(run, "condition", wrong->text);
-		return 0;
-	}
-	if (event->event.depth > engine->options.limits.causation_depth) {
+	r = set_key(run, &error);
+	if (r == HEED_E_NOMEM)
+		return r;
+	if (wrong != NULL)
+		return stillborn(run, "condition", wrong->text);
+	if (event->event.depth > depth_max(engine, &event->event)) {
 		(void)error_set(&error, HEED_E_LIMIT,
 		                "events caused by events, %d deep: is a reaction "
 		                "triggering itself? "
 		                "(limits.causation_depth is %lld)",
 		                event->event.depth,
 		                (long long)engine->options.limits.causation_depth);
-		stillborn(run, "loop", error.text);
-		return 0;
+		return stillborn(run, "loop", error.text);
 	}
-	r = set_key(run, &error);
-	if (r == HEED_E_NOMEM)
-		return r;
-	if (r < 0)
-		stillborn(run, "key", error.text);
-	return 0;
+	return r < 0 ? stillborn(run, "key", error.text) : 0;
 }
 
 int

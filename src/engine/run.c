@@ -8,6 +8,7 @@
  * that follows. While a batch with the run is under way there is no pass: what arrives
  * waits for run_written.
  */
+#include "base/error.h"
 #include "base/mem.h"
 #include "engine/core.h"
 
@@ -109,6 +110,8 @@ void
 run_drop(struct run *run)
 {
 	run_set_state(run, RUN_DROPPED);
+	if (run->blocks)
+		dispatch_unblock(run->engine, run->queue, run->key);
 	dispatch_left(run);
 	run_free(run);
 }
@@ -237,12 +240,49 @@ undo_pass(struct run *run, int n_entries, size_t n_emitted)
 	try_again(run);
 }
 
-static void
+int
+run_emit(struct run *run, const struct event_parts *parts, int32_t depth,
+         struct heed_error *error)
+{
+	struct event_parts whole = *parts;
+	struct event_ref *ref;
+	struct event event;
+
+	if (whole.source.len == 0)
+		whole.source = arena_printf(&run->arena, "heed/%.*s",
+		                            STR_ARG(run->engine->options.name));
+	HEED_TRY(event_from_parts(&run->arena, &whole, loop_wall_us(run->engine->loop),
+	                          &event, error));
+	event.depth = depth;
+	event.parent_run = run->id;
+	ref = event_ref_new(&event);
+	if (ref == NULL || mem_grow((void **)&run->emitted.items, &run->emitted.cap,
+	                            run->emitted.n + 1, sizeof(ref)) < 0) {
+		event_unref(ref);
+		return error_nomem(error);
+	}
+	run->emitted.items[run->emitted.n++] = ref;
+	return 0;
+}
+
+int
+run_failed(struct run *run, enum run_state state)
+{
+	HEED_TRY(dead_letter_emit(run, state));
+	run_set_state(run, state);
+	if (run->queue->blocks && run->key.len > 0) {
+		queue_block(run->queue, run->key);
+		run->blocks = true;
+	}
+	return 0;
+}
+
+static int
 end(struct run *run, int code)
 {
 	if (run->class.len == 0)
 		run_verdict(run, heed_code_name(code), heed_code_text(code));
-	run_set_state(run, code == HEED_E_UNKNOWN ? RUN_HELD : RUN_DEAD);
+	return run_failed(run, code == HEED_E_UNKNOWN ? RUN_HELD : RUN_DEAD);
 }
 
 static int
@@ -268,15 +308,16 @@ run_pass(struct run *run)
 		r = run->definition->kind->step(run);
 	if (r == HEED_E_NOMEM && run->troubles < TROUBLES_MAX) {
 		undo_pass(run, n_entries, n_emitted);
-		return;
-	}
-	run->troubles = 0;
-	if (r == 0)
+	} else if (r == 0) {
 		run_set_state(run, RUN_DONE);
-	else if (r < 0)
-		end(run, r);
-	else if (!admit_entries(run))
-		run_set_state(run, RUN_WAITING);
+	} else if (r < 0) {
+		if (end(run, r) < 0)
+			undo_pass(run, n_entries, n_emitted);
+	} else {
+		run->troubles = 0;
+		if (!admit_entries(run))
+			run_set_state(run, RUN_WAITING);
+	}
 }
 
 void

@@ -13,6 +13,7 @@ struct reaction {
 	struct option_texts on;
 	struct expr *when;
 	struct expr *key;
+	int on_failure;
 	int64_t concurrency;
 	struct ask *ask; /* NULL: no model is asked */
 	struct acts then;
@@ -48,6 +49,12 @@ const struct option reaction_options[] = {
          .offset = offsetof(struct reaction, key),
          .help = "events with the same key are handled one after the other, in order of "
                  "arrival; others in parallel"},
+	{.name = "on_failure",
+         .kind = OPTION_ENUM,
+         .offset = offsetof(struct reaction, on_failure),
+         .fallback = "pass",
+         .names = flow_on_failure_names,
+         .help = FLOW_ON_FAILURE_HELP},
 	{.name = "concurrency",
          .kind = OPTION_INT,
          .offset = offsetof(struct reaction, concurrency),
@@ -137,6 +144,7 @@ bind_reaction(struct bind *bind, const struct conf_node *key,
 		                    "add ask: or then:", "the reaction does nothing");
 	definition->kind = &reaction_flow;
 	definition->key = reaction->key;
+	definition->on_failure = reaction->on_failure;
 	definition->concurrency = reaction->concurrency;
 	definition->config = reaction;
 	definition->types = reaction->on.items;

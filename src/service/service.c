@@ -127,8 +127,8 @@ make_engine(struct service *service, struct heed_error *error)
 
 	if (engine_new(&settings, &service->engine) < 0)
 		return error_nomem(error);
-	if (engine_define(service->engine, app->definitions, app->n_definitions) < 0)
-		return error_nomem(error);
+	HEED_TRY(engine_define(service->engine, app->definitions, app->n_definitions,
+	                       error));
 	for (i = 0; i < app->n_sources; i++)
 		if (engine_attach(service->engine, app->sources[i].source) < 0)
 			return error_nomem(error);

@@ -46,6 +46,7 @@ fill(struct map *map)
 static void
 check_all(struct map *map)
 {
+	struct map_node *node;
 	int i;
 
 	for (i = 0; i < N; i++)
@@ -56,9 +57,13 @@ check_all(struct map *map)
 	for (i = 0; i < N; i++)
 		assert_ptr_equal(find(map, i), i % 2 == 0 ? NULL : &things[i]);
 	assert_int_equal(map->n, N / 2);
-	for (i = 0; i < N / 2; i++)
-		map_remove(map, map_any(map));
-	assert_null(map_any(map));
+	i = 0;
+	for (node = map_first(map); node != NULL; node = map_next(map, node))
+		i++;
+	assert_int_equal(i, N / 2);
+	while ((node = map_first(map)) != NULL)
+		map_remove(map, node);
+	assert_int_equal(map->n, 0);
 	map_done(map);
 }
 
