@@ -97,6 +97,9 @@ reads(struct run *run, const struct ask *ask, struct entry *entry)
 		entry->reading = ANSWER_FITS;
 	else
 		entry->complaint = report.complaint;
+	if (entry->reading == ANSWER_FITS && ask->check != NULL &&
+	    ask->check(ask, entry->answer, &run->arena, &entry->complaint) < 0)
+		entry->reading = ANSWER_WRONG;
 	return entry->reading == ANSWER_FITS;
 }
 
@@ -216,7 +219,7 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
 	run->at_step = step;
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
-		if (entry->kind == ENTRY_MARK) {
+		if (journal_marks(entry, step)) {
 			failures = wrongs = 0;
 			last = wrong = NULL;
 			continue;
@@ -243,6 +246,8 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
 		if (r != 0)
 			return r < 0 ? fail_final(run, step, last) : r;
 	}
+	if (last == NULL && run->stop.code != 0)
+		return flow_stopped(run, step);
 	if (wrongs > (ask->repair ? 1 : 0))
 		return fail_invalid(run, step, wrong);
 	return attempt(run, step, ask, input, wrong, attempts + 1);
@@ -269,6 +274,50 @@ admitted(void *arg)
 	run_commit(entry->run);
 }
 
+/* What the question may cost at most, whoever of the fallbacks answers it. */
+static int64_t
+cost_at_most(const struct entry *entry, const struct model *model)
+{
+	int64_t now = loop_wall_us(entry->run->engine->loop);
+	int64_t most = 0;
+
+	for (; model != NULL; model = model->next) {
+		int64_t cost = model_cost_max(model, &entry->question, now);
+
+		most = cost > most ? cost : most;
+	}
+	return most;
+}
+
+/* May the question be asked within what its run may spend? What is under way counts with
+ * what it may cost at most. */
+static int
+check_cost(const struct entry *entry, const struct model *model, struct heed_error *error)
+{
+	const struct run *run = entry->run;
+	int64_t bound = run->definition->cost_max_nano;
+	const struct entry *other;
+	int64_t spent;
+
+	if (bound == 0)
+		return 0;
+	spent = cost_at_most(entry, model);
+	TAILQ_FOREACH(other, &run->entries, link)
+	{
+		if (other->kind != ENTRY_ASK || other == entry)
+			continue;
+		spent += other->state == ENTRY_INTENDED && other->ticket != NULL
+		                 ? cost_at_most(other, ticket_model(other->ticket))
+		                 : other->cost_nano;
+	}
+	if (spent <= bound)
+		return 0;
+	return error_set(
+		error, HEED_E_LIMIT,
+		"it could bring the run's cost to $%.6f, above its bound of $%.6f",
+		(double)spent / 1e9, (double)bound / 1e9);
+}
+
 int
 ask_admit(struct entry *entry)
 {
@@ -282,7 +331,7 @@ ask_admit(struct entry *entry)
 		r = error_set(&error, HEED_E_PERMANENT,
 		              "there is no model \"%.*s\" any more",
 		              STR_ARG(entry->ask->model));
-	else
+	else if ((r = check_cost(entry, model, &error)) == 0)
 		r = gateway_admit(engine->options.gateway, model, &entry->question,
 		                  admitted, entry, &entry->ticket, &error);
 	if (r >= 0) {

@@ -215,6 +215,17 @@ answer_source(const struct batch *batch, const struct store_result *result)
 	batch->done(batch->arg, &delivery);
 }
 
+/* Those who wait are told of every event that is new and on disk. */
+static void
+show_events(const struct batch *batch, const struct store_result *result)
+{
+	size_t i;
+
+	for (i = 0; i < batch->n_events && result->code == 0; i++)
+		if (!result->duplicate[i])
+			wait_event(batch->engine, batch->events[i].event);
+}
+
 static void
 batch_done(void *arg, const struct store_result *result)
 {
@@ -226,6 +237,7 @@ batch_done(void *arg, const struct store_result *result)
 	settle_runs(batch, result);
 	if (batch->run != NULL)
 		run_written(batch->run, result->code, result->text);
+	show_events(batch, result);
 	if (batch->done != NULL)
 		answer_source(batch, result);
 	batch_free(batch);

@@ -34,6 +34,9 @@ struct event_ref {
 	struct arena texts;
 	struct arena tree; /* of event.root, which may be gone (null) without readers */
 	struct event event;
+	/* It starts a run of this name and no other; NULL: of any. On `texts`. */
+	const char *only_flow;
+	struct heed_str only_name;
 };
 
 /* One attempt of one step: a row of the journal. */
@@ -49,6 +52,7 @@ struct entry {
 	bool dirty;   /* the row is not what is here */
 	bool writing; /* what is here is in a transaction under way */
 	bool todo;    /* to be performed once committed */
+	bool loaded;  /* from the store, and not looked at since */
 	int64_t at_us, ended_us;
 	int64_t due_us; /* a failed one: when the next may start; 0: not decided */
 	struct heed_str model;
@@ -73,8 +77,12 @@ struct entry {
 	const struct act *act;
 	struct action *action;  /* of the act, or its probe */
 	struct heed_json value; /* the request, then the result */
+	struct heed_str key;    /* of the effect, the same on every attempt */
 	struct action_call *call;
 	struct loop_timer timeout;
+
+	/* waits */
+	struct waiting *waiting; /* NULL until the flow has said what for */
 };
 
 TAILQ_HEAD(entry_list, entry);
@@ -142,7 +150,13 @@ struct run {
 	struct event_list {
 		struct event_ref **items;
 		size_t n, cap;
-	} emitted; /* not yet committed */
+	} emitted;  /* not yet committed */
+	void *keep; /* the flow's own: see flow_keep */
+	struct {
+		int code; /* 0: it goes on */
+		const char *class, *text;
+	} stop;           /* see flow_stop; of this pass */
+	struct ack *acks; /* signals whose senders wait for the commit */
 };
 
 /* One transaction under way, and what follows when it is written. */
@@ -160,6 +174,18 @@ struct batch {
 	source_done_fn *done; /* events from outside */
 	void *arg;
 };
+
+/* One type of event that an entry waits for. */
+struct wait_link {
+	TAILQ_ENTRY(wait_link) link; /* bucket of engine->waits */
+	struct waiting *waiting;
+	struct heed_str type;
+};
+
+TAILQ_HEAD(wait_list, wait_link);
+TAILQ_HEAD(waiting_list, waiting);
+
+#define WAIT_BUCKETS 1024
 
 struct engine {
 	struct engine_options options;
@@ -186,6 +212,9 @@ struct engine {
 	struct source **sources;
 	size_t n_sources, cap_sources, n_ended;
 	struct action_world world;
+	struct wait_list waits[WAIT_BUCKETS];
+	struct waiting_list searching; /* among events that came before the wait */
+	struct loop_timer search_timer;
 };
 
 /* ---- run.c */
@@ -206,6 +235,9 @@ void run_commit(struct run *run);
 void run_written(struct run *run, int code, const char *text);
 /* Something arrived for an entry: record it and go on. */
 void run_fact(struct run *run, struct entry *entry);
+/* The same from inside another run's pass or a loop over runs: the pass comes on a later
+ * turn, and through its queue when it waits. */
+void run_wake(struct run *run, struct entry *entry);
 void run_verdict(struct run *run, const char *class, const char *text);
 /* Emit an event, to be committed with the run; without an id it has the step's, without
  * a source the application's. HEED_E_NOMEM, HEED_E_INVALID. */
@@ -270,6 +302,12 @@ int journal_write(struct run *run, struct store_tx *tx, bool own);
 void journal_written(struct run *run, bool written);
 /* The key of an effect: the same on every attempt, unique over all stores. */
 struct heed_str journal_effect_key(struct run *run, struct heed_str step);
+/* Does this entry say that what the step tried before it no longer counts? */
+bool journal_marks(const struct entry *entry, struct heed_str step);
+/* The newest entry of a kind and step, or NULL; one that failed before a mark of the step
+ * no longer counts. */
+struct entry *
+journal_find(const struct run *run, enum entry_kind kind, struct heed_str step);
 
 /* ---- queue.c */
 /* By the flow's name ("reaction") and the definition's; NULL when there is none. */
@@ -316,6 +354,32 @@ void effect_perform(struct entry *entry);
 void effect_cancel(struct entry *entry);
 /* After a restart: what an intended effect means now. */
 void effect_recover(struct entry *entry);
+/* The event of an entry's request joins what the pass emits. */
+int effect_emit(struct run *run, struct entry *entry);
+
+/* ---- wait.c */
+void wait_init(struct engine *engine);
+void wait_done(struct engine *engine);
+/* An event is committed: tell those who wait for it. */
+void wait_event(struct engine *engine, struct event_ref *event);
+/* An entry loaded from the store. HEED_E_NOMEM. */
+int wait_recover(struct entry *entry);
+/* It waits no more, or its run goes: no event will find it. */
+void wait_forget(struct entry *entry);
+/* What was waited for is here; `value` is copied. HEED_E_NOMEM: it is not told. */
+int wait_take(struct entry *entry, struct heed_json value);
+
+/* ---- signal.c */
+/* The run was written, or (`code`) will never be: answer those who wait for that. */
+void signal_written(struct run *run, int code);
+
+/* ---- child.c */
+/* A run has ended and is written: its parent is told, if it started it. */
+void child_ended(const struct run *run);
+
+/* ---- flow.c */
+/* Nothing new may begin in this pass: the failure for `step`. */
+int flow_stopped(struct run *run, struct heed_str step);
 
 /* ---- recover.c */
 struct recovery {

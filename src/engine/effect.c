@@ -16,6 +16,16 @@
 #include "base/mem.h"
 #include "engine/core.h"
 
+/* What the journal says of a step. */
+struct fold {
+	struct entry *last;  /* of this step since the last mark */
+	struct entry *known; /* the attempt whose request is used again */
+	int failures;
+	int attempts;
+	int round;      /* how often it began anew after a refusal */
+	bool said_done; /* a person said that it happened */
+};
+
 static enum effect_class
 effect_of(const struct act *act)
 {
@@ -40,8 +50,8 @@ applies(struct run *run, const struct act *act, struct heed_json input, bool *re
 	return 0;
 }
 
-static int
-emit_event(struct run *run, struct entry *entry)
+int
+effect_emit(struct run *run, struct entry *entry)
 {
 	struct heed_json request = entry->value;
 	const struct heed_json *data = json_get(request, "data");
@@ -58,22 +68,33 @@ emit_event(struct run *run, struct entry *entry)
 	int r;
 
 	if (parts.id.len == 0)
-		parts.id = journal_effect_key(run, entry->step);
+		parts.id = entry->key;
 	r = run_emit(run, &parts, run->event->event.depth + 1, &error);
 	if (r < 0) {
 		error_prefix(&error, "step %.*s", STR_ARG(entry->step));
 		return flow_fail(run, r, "emit", &error);
 	}
-	entry->state = ENTRY_DONE;
-	entry->ended_us = loop_wall_us(run->engine->loop);
 	return 0;
+}
+
+/* The key of this attempt: the step's, and how often it was refused for good and then
+ * tried anew, for a service may remember what it answered to a key. */
+static struct heed_str
+key_of(struct run *run, const struct act *act, int round)
+{
+	struct heed_str name = act->step;
+
+	if (round > 0)
+		name = arena_printf(&run->arena, "%.*s\n%d", STR_ARG(act->step), round);
+	return name.data == NULL ? name : journal_effect_key(run, name);
 }
 
 /* A further attempt: with the request of the one before, or a new one. */
 static int
 attempt(struct run *run, const struct act *act, struct heed_json input,
-        const struct entry *before, int n)
+        const struct fold *fold)
 {
+	const struct entry *before = fold->known;
 	struct heed_error error;
 	struct heed_json request;
 	struct entry *entry;
@@ -94,16 +115,21 @@ attempt(struct run *run, const struct act *act, struct heed_json input,
 	                    act->step);
 	if (entry == NULL)
 		return HEED_E_NOMEM;
-	entry->attempt = n;
+	entry->attempt = fold->attempts + 1;
 	entry->act = act;
 	entry->action = act->action;
 	entry->value = request;
 	entry->request =
 		before != NULL ? before->request : json_text_of(&run->arena, request);
-	if (entry->request.data == NULL)
+	entry->key = key_of(run, act, fold->round);
+	if (entry->request.data == NULL || entry->key.data == NULL)
 		return HEED_E_NOMEM;
-	if (effect_of(act) == EFFECT_INSTANT)
-		return emit_event(run, entry);
+	if (effect_of(act) == EFFECT_INSTANT) {
+		HEED_TRY(effect_emit(run, entry));
+		entry->state = ENTRY_DONE;
+		entry->ended_us = entry->at_us;
+		return 0;
+	}
 	entry->todo = effect_of(act) != EFFECT_TRANSACTIONAL;
 	return HEED_WAIT;
 }
@@ -125,6 +151,7 @@ probe(struct run *run, const struct act *act, struct heed_json input)
 		return HEED_E_NOMEM;
 	entry->act = act;
 	entry->action = act->probe;
+	entry->key = journal_effect_key(run, act->step);
 	entry->value = request;
 	entry->request = json_text_of(&run->arena, request);
 	entry->todo = true;
@@ -162,14 +189,6 @@ probed(struct run *run, const struct act *act, struct heed_json input,
 	return r < 0 ? flow_fail(run, HEED_E_UNKNOWN, "unknown", &error) : done;
 }
 
-struct fold {
-	struct entry *last;  /* of this step since the last mark */
-	struct entry *known; /* the attempt whose request is used again */
-	int failures;
-	int attempts;
-	bool said_done; /* a person said that it happened */
-};
-
 static void
 fold_entries(struct run *run, const struct act *act, struct fold *fold)
 {
@@ -177,11 +196,16 @@ fold_entries(struct run *run, const struct act *act, struct fold *fold)
 
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
-		if (entry->kind == ENTRY_MARK) {
+		if (journal_marks(entry, act->step)) {
 			fold->failures = 0;
 			fold->said_done = str_is(entry->detail, "done") &&
 			                  fold->last != NULL &&
 			                  fold->last->state == ENTRY_UNKNOWN;
+			if (fold->last != NULL && fold->last->state == ENTRY_FAILED &&
+			    str_is(fold->last->class, "permanent")) {
+				fold->known = NULL;
+				fold->round++;
+			}
 			if (fold->last != NULL && fold->last->state != ENTRY_DONE &&
 			    !fold->said_done)
 				fold->last = NULL;
@@ -208,12 +232,10 @@ resolve_unknown(struct run *run, const struct act *act, struct heed_json input,
 		                ? probed(run, act, input, fold->last)
 		                : hold(run, act);
 
-		return r == 0 ? attempt(run, act, input, fold->known, fold->attempts + 1)
-		       : r == 1 ? 0
-		                : r;
+		return r == 0 ? attempt(run, act, input, fold) : r == 1 ? 0 : r;
 	}
 	if (effect_of(act) == EFFECT_KEYED)
-		return attempt(run, act, input, fold->known, fold->attempts + 1);
+		return attempt(run, act, input, fold);
 	return act->probe != NULL ? probe(run, act, input) : hold(run, act);
 }
 
@@ -229,9 +251,10 @@ flow_act(struct run *run, const struct act *act, struct heed_json input,
 	fold_entries(run, act, &fold);
 	*ret_result = json_null();
 	if (fold.last == NULL) {
+		if (run->stop.code != 0)
+			return flow_stopped(run, act->step);
 		HEED_TRY(applies(run, act, input, &wanted));
-		return wanted ? attempt(run, act, input, fold.known, fold.attempts + 1)
-		              : 0;
+		return wanted ? attempt(run, act, input, &fold) : 0;
 	}
 	if (fold.said_done)
 		return 0;
@@ -245,7 +268,7 @@ flow_act(struct run *run, const struct act *act, struct heed_json input,
 	}
 	r = retry_decide(run, fold.last, &act->retry, fold.failures);
 	if (r == 0)
-		return attempt(run, act, input, fold.known, fold.attempts + 1);
+		return attempt(run, act, input, &fold);
 	if (r < 0) {
 		struct heed_error error;
 
@@ -336,7 +359,7 @@ effect_perform(struct entry *entry)
 		entry->call = call;
 		call->world = &run->engine->world;
 		call->request = entry->value;
-		call->key = journal_effect_key(run, entry->step);
+		call->key = entry->key;
 		call->trace = run->event->event.trace;
 		call->timeout_ms = entry->act->timeout_ms;
 		call->done = ended;

@@ -60,6 +60,7 @@ engine_new(const struct engine_options *options, struct engine **ret_engine)
 	TAILQ_INIT(&engine->waiting);
 	TAILQ_INIT(&engine->busy);
 	TAILQ_INIT(&engine->all_queues);
+	wait_init(engine);
 	loop_timer_init(&engine->dispatch_timer, dispatch_turn, engine);
 	if (routes_new(NULL, 0, &engine->routes) < 0) {
 		mem_free(engine);
@@ -115,6 +116,7 @@ engine_free(struct engine *engine)
 	}
 	loop_timer_clear(engine->loop, &engine->dispatch_timer);
 	loop_timer_clear(engine->loop, &engine->drain_timer);
+	wait_done(engine);
 	set_current(engine, NULL, 0);
 	routes_free(engine->routes);
 	map_done(&engine->queues);
@@ -227,24 +229,6 @@ engine_drain(struct engine *engine, loop_fn *done, void *arg)
 
 /* ---- looking
  * ---------------------------------------------------------------------------- */
-
-const struct definition *
-flow_definition(const struct run *run)
-{
-	return run->definition;
-}
-
-const struct event *
-flow_event(const struct run *run)
-{
-	return &run->event->event;
-}
-
-struct arena *
-flow_arena(struct run *run)
-{
-	return &run->arena;
-}
 
 void
 run_view(const struct run *run, struct run_view *ret_view)

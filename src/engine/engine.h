@@ -80,6 +80,14 @@ size_t engine_waiting(const struct engine *engine);
 /* Hand in an event that no source brought (send, admin). As source_deliver. */
 int engine_send(struct engine *engine, const struct event *events, size_t n,
                 source_done_fn *done, void *arg, int64_t *ret_retry_after_ms);
+/* Tell a run something: the answer to the wait of that name, or one of its kind's signals
+ * ("cancel"). `value` is copied; `done` (may be NULL) comes on a later turn, when it is
+ * on disk (zero) or never will be (HEED_E_CANCELLED). HEED_E_NOTFOUND, HEED_E_CONFLICT: it isn't
+ * waiting for that; with words. */
+typedef void engine_told_fn(void *arg, int code);
+int engine_signal(struct engine *engine, int64_t run_id, struct heed_str name,
+                  struct heed_json value, engine_told_fn *done, void *arg,
+                  struct heed_error *error);
 /* A dead or held run goes on: `how` is "retry", "done" (the unknown effect happened) or
  * "repeat" (it did not). HEED_E_NOTFOUND, HEED_E_CONFLICT. */
 int engine_redrive(struct engine *engine, int64_t run_id, const char *how,

@@ -53,6 +53,10 @@ struct ask {
 	double temperature;    /* below 0: the model's */
 	bool repair;           /* ask once more when the answer does not fit */
 	struct retry_policy retry;
+	/* What no schema can say: zero, or HEED_E_INVALID with words on `arena` for the
+	 * model. NULL: nothing. Pure. */
+	int (*check)(const struct ask *ask, struct heed_json answer, struct arena *arena,
+	             struct heed_str *ret_complaint);
 };
 extern const struct option ask_options[];
 
@@ -67,6 +71,16 @@ struct act {
 	int64_t timeout_ms;
 };
 
+/* What a flow waits for: an event of one of these types, or a signal. `types` and `match`
+ * live as long as the definition. */
+struct wait {
+	struct option_texts types; /* of events; none: no event ends it */
+	struct heed_str subject;   /* of the event; empty: any */
+	struct expr *match;        /* over the input with .event; NULL: any */
+	bool signal;               /* engine_signal with the step's name ends it, too */
+	int64_t timeout_ms;        /* 0: for ever */
+};
+
 struct flow_kind {
 	const char *name; /* "reaction" */
 	int (*step)(struct run *run);
@@ -74,6 +88,9 @@ struct flow_kind {
 	int (*wants)(const struct definition *definition, const struct event *event,
 	             struct arena *scratch, bool *ret_wanted, struct heed_error *error);
 	void (*free)(struct definition *definition);
+	/* What engine_signal may tell a run at any time, NULL-terminated; NULL: nothing.
+	 */
+	const char *const *signals;
 };
 
 /* What runs of the same key do while one is a dead letter or held: its definition's
@@ -100,7 +117,8 @@ struct definition {
 	struct expr *key; /* order; NULL for none */
 	int on_failure;   /* enum flow_on_failure, of later runs with the same key */
 	int64_t concurrency;
-	void *config; /* the kind's own */
+	int64_t cost_max_nano; /* what the questions of a run may cost; 0: no bound */
+	void *config;          /* the kind's own */
 	struct generation *generation;
 
 	/* The engine's. */
@@ -124,6 +142,67 @@ int flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
 /* Carry out an effect; *ret_result is what the action gave. */
 int flow_act(struct run *run, const struct act *act, struct heed_json input,
              struct heed_json *ret_result);
+/* Publish an event, in the run's own commit. Its id follows from run and step; source
+ * and trace are filled in. */
+int flow_emit(struct run *run, struct heed_str step, struct heed_str type,
+              struct heed_str subject, struct heed_json data);
+
+/* Wait for an event or a signal; *ret_fact is the whole event, or the signal's value. An
+ * event counts from the one on that started the run. `input` is what `match` sees; it
+ * lives as long as the run. HEED_E_TIMEOUT. */
+int flow_wait(struct run *run, struct heed_str step, const struct wait *wait,
+              struct heed_json input, struct heed_json *ret_fact);
+/* Wait so long from the first call on, over restarts. */
+int flow_sleep(struct run *run, struct heed_str step, int64_t ms);
+/* Start a run of the current definition `name` of the flow kind `flow` with an event of
+ * this data, and wait for its end; *ret_result is what it noted as "result". It fails
+ * with the class "child" when the run did not end well. When the flow is stopped, the
+ * other run gets the signal "cancel" and is waited for. */
+int flow_start(struct run *run, struct heed_str step, const char *flow,
+               struct heed_str name, struct heed_json data, struct heed_json *ret_result);
+/* Did a person say this (engine_signal, one of the kind's signals)? */
+bool flow_hear(const struct run *run, const char *signal, struct heed_json *ret_value);
+
+/* Call branch(run, arg, i) for each i below n, at most `bound` of them open at once. When
+ * one fails, the others begin nothing new; its failure is returned once no branch is in
+ * flight. Branches use steps of their own. */
+typedef int flow_branch_fn(struct run *run, void *arg, size_t i);
+int flow_parallel(struct run *run, struct heed_str step, size_t n, size_t bound,
+                  flow_branch_fn *branch, void *arg);
+
+/* Write something down; the first value under a name stays. */
+int flow_note(struct run *run, struct heed_str name, struct heed_json value);
+/* What was written down, or NULL. */
+const struct heed_json *flow_noted(const struct run *run, struct heed_str name);
+/* What the step tried so far no longer counts: its next call begins anew, with the same
+ * key unless it was refused for good. */
+int flow_retry(struct run *run, struct heed_str step);
+/* How often it began anew, by flow_retry or a redrive. */
+int flow_rounds(const struct run *run, struct heed_str step);
+/* For the rest of this pass nothing new begins: calls return what the journal holds, or
+ * HEED_WAIT for what is in flight, or fail with `class`; waits end. flow_go_on takes it
+ * back. `class` and `text` are literals. */
+void flow_stop(struct run *run, int code, const char *class, const char *text);
+void flow_go_on(struct run *run);
+/* Milliseconds since the run was created. Note what follows from it. */
+int64_t flow_age_ms(const struct run *run);
+/* Come back at this age at the latest. */
+void flow_alarm(struct run *run, int64_t age_ms);
+/* What the run's questions cost so far, in nano US dollars. */
+int64_t flow_spent(const struct run *run);
+int64_t flow_run_id(const struct run *run);
+/* A place for what the flow worked out from its journal, so that the next pass need not;
+ * NULL at first and after a restart. */
+void **flow_keep(struct run *run);
+
+/* A step's failure that does not end the run. */
+struct flow_failure {
+	int code;
+	struct heed_str class;
+	struct heed_str text;
+};
+/* Take the verdict that came with `code` off the run. */
+void flow_catch(struct run *run, int code, struct flow_failure *ret_failure);
 /* Fail the run: it becomes a dead letter with this class and text. Returns `code`. */
 int
 flow_fail(struct run *run, int code, const char *class, const struct heed_error *error);

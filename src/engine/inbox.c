@@ -78,6 +78,18 @@ start_run(struct engine *engine, struct definition *definition, struct event_ref
 	return r < 0 ? stillborn(run, "key", error.text) : 0;
 }
 
+/* The event is for one definition, as it is now. */
+static int
+start_only(struct engine *engine, struct event_ref *event, struct run_list *runs)
+{
+	struct queue *queue =
+		queue_find(engine, str_of(event->only_flow), event->only_name);
+
+	if (queue == NULL || queue->current == NULL)
+		return 0;
+	return start_run(engine, queue->current, event, NULL, runs);
+}
+
 int
 inbox_make_runs(struct engine *engine, struct event_ref *event, struct run_list *runs)
 {
@@ -86,6 +98,8 @@ inbox_make_runs(struct engine *engine, struct event_ref *event, struct run_list 
 	int r = 0;
 	size_t i;
 
+	if (event->only_flow != NULL)
+		return start_only(engine, event, runs);
 	arena_init(&scratch, 0);
 	for (i = 0; i < list->n && r == 0; i++) {
 		struct definition *definition = list->items[i];

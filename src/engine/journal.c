@@ -22,6 +22,30 @@ journal_add(struct run *run, enum entry_kind kind, struct heed_str step)
 	return entry;
 }
 
+bool
+journal_marks(const struct entry *entry, struct heed_str step)
+{
+	return entry->kind == ENTRY_MARK &&
+	       (str_is(entry->step, "redrive") || str_eq(entry->step, step));
+}
+
+struct entry *
+journal_find(const struct run *run, enum entry_kind kind, struct heed_str step)
+{
+	struct entry *found = NULL;
+	struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		if (journal_marks(entry, step) && found != NULL &&
+		    found->state == ENTRY_FAILED)
+			found = NULL;
+		else if (entry->kind == kind && str_eq(entry->step, step))
+			found = entry;
+	}
+	return found;
+}
+
 struct heed_str
 journal_effect_key(struct run *run, struct heed_str step)
 {

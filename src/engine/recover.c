@@ -59,6 +59,7 @@ load_entry(void *arg, const struct store_entry *row)
 	entry->reply = arena_str(arena, row->reply);
 	entry->detail = arena_str(arena, row->detail);
 	entry->stored = true;
+	entry->loaded = true;
 	entry->dirty = false;
 	entry->due_us = run->due_us;
 	if (entry->state == ENTRY_DONE && entry->kind != ENTRY_ASK &&
@@ -67,8 +68,11 @@ load_entry(void *arg, const struct store_entry *row)
 	if (entry->state == ENTRY_FAILED)
 		entry->code = str_is(entry->class, "permanent") ? HEED_E_PERMANENT
 		                                                : HEED_E_TRANSIENT;
-	if (entry->state == ENTRY_INTENDED)
-		effect_recover(entry);
+	if (entry->state != ENTRY_INTENDED)
+		return 0;
+	if (entry->kind == ENTRY_WAIT || entry->kind == ENTRY_START)
+		return wait_recover(entry);
+	effect_recover(entry);
 	return 0;
 }
 

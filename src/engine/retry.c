@@ -79,7 +79,8 @@ retry_decide(struct run *run, struct entry *failed, const struct retry_policy *p
 {
 	int64_t now = loop_wall_us(run->engine->loop);
 
-	if (!retry_class(failed->code) || tries >= policy->attempts)
+	if (!retry_class(failed->code) || tries >= policy->attempts ||
+	    run->stop.code != 0)
 		return failed->code;
 	if (failed->due_us == 0)
 		failed->due_us =

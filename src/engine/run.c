@@ -23,6 +23,10 @@ timer_fired(void *arg)
 {
 	struct run *run = arg;
 
+	if (run->state == RUN_ACTIVE) { /* beside what is in flight */
+		run_advance(run);
+		return;
+	}
 	run->due_us = 0;
 	run_set_state(run, RUN_READY);
 }
@@ -78,7 +82,9 @@ run_free(struct run *run)
 	{
 		ask_cancel(entry);
 		effect_cancel(entry);
+		wait_forget(entry);
 	}
+	signal_written(run, HEED_E_CANCELLED);
 	loop_timer_clear(engine->loop, &run->timer);
 	loop_timer_clear(engine->loop, &run->again);
 	drop_emitted(run, 0);
@@ -130,6 +136,7 @@ leave_state(struct run *run)
 	case RUN_ACTIVE:
 		run->queue->active--;
 		run->engine->active--;
+		loop_timer_clear(run->engine->loop, &run->timer);
 		dispatch_soon(run->engine);
 		break;
 	case RUN_WAITING:
@@ -139,6 +146,17 @@ leave_state(struct run *run)
 	default:
 		break;
 	}
+}
+
+/* Another pass when it is due, if it is. */
+static void
+arm(struct run *run)
+{
+	int64_t left_us = run->due_us - loop_wall_us(run->engine->loop);
+
+	if (run->due_us > 0)
+		loop_timer_set(run->engine->loop, &run->timer,
+		               left_us > 0 ? left_us / 1000 + 1 : 0);
 }
 
 void
@@ -157,15 +175,11 @@ run_set_state(struct run *run, enum run_state state)
 		run->queue->active++;
 		engine->active++;
 		break;
-	case RUN_WAITING: {
-		int64_t left_us = run->due_us - loop_wall_us(engine->loop);
-
+	case RUN_WAITING:
 		TAILQ_INSERT_TAIL(&engine->waiting, run, link);
-		loop_timer_set(engine->loop, &run->timer,
-		               left_us > 0 ? left_us / 1000 + 1 : 0);
+		arm(run);
 		run->dirty = true;
 		break;
-	}
 	default:
 		run->dirty = true;
 		break;
@@ -180,15 +194,6 @@ run_verdict(struct run *run, const char *class, const char *text)
 	run->dirty = true;
 }
 
-int
-flow_fail(struct run *run, int code, const char *class, const struct heed_error *error)
-{
-	if (run->class.len == 0)
-		run_verdict(run, class,
-		            error != NULL ? error->text : heed_code_text(code));
-	return code;
-}
-
 /* Ask for leave for new questions; true when any entry waits for something. */
 static bool
 admit_entries(struct run *run)
@@ -198,7 +203,8 @@ admit_entries(struct run *run)
 
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
-		if (entry->state != ENTRY_INTENDED)
+		if (entry->state != ENTRY_INTENDED || entry->kind == ENTRY_WAIT ||
+		    entry->kind == ENTRY_START)
 			continue;
 		busy = true;
 		if (entry->kind == ENTRY_ASK && entry->todo && entry->ticket == NULL &&
@@ -231,6 +237,7 @@ undo_pass(struct run *run, int n_entries, size_t n_emitted)
 	while (run->n_entries > n_entries) {
 		entry = TAILQ_LAST(&run->entries, entry_list);
 		TAILQ_REMOVE(&run->entries, entry, link);
+		wait_forget(entry);
 		run->n_entries--;
 	}
 	drop_emitted(run, n_emitted);
@@ -303,6 +310,8 @@ run_pass(struct run *run)
 
 	run->advance = false;
 	run->due_us = 0;
+	run->stop.code = 0;
+	loop_timer_clear(run->engine->loop, &run->timer);
 	r = read_event(run);
 	if (r == 0)
 		r = run->definition->kind->step(run);
@@ -315,7 +324,9 @@ run_pass(struct run *run)
 			undo_pass(run, n_entries, n_emitted);
 	} else {
 		run->troubles = 0;
-		if (!admit_entries(run))
+		if (admit_entries(run))
+			arm(run);
+		else
 			run_set_state(run, RUN_WAITING);
 	}
 }
@@ -363,6 +374,22 @@ run_fact(struct run *run, struct entry *entry)
 	run_advance(run);
 }
 
+void
+run_wake(struct run *run, struct entry *entry)
+{
+	if (entry != NULL) {
+		entry->dirty = true;
+		entry->ended_us = loop_wall_us(run->engine->loop);
+	}
+	if (run->state == RUN_WAITING) {
+		run->due_us = 0;
+		run_set_state(run, RUN_READY);
+	} else if (run->state == RUN_ACTIVE) {
+		run->advance = true;
+		loop_timer_set(run->engine->loop, &run->again, 0);
+	}
+}
+
 /* ---- committing -------------------------------------------------------------------- */
 
 void
@@ -408,6 +435,7 @@ leave(struct run *run)
 
 	if (engine->options.watch != NULL)
 		engine->options.watch(engine->options.arg, run);
+	child_ended(run);
 	dispatch_left(run);
 	run_free(run);
 	inbox_pressure(engine);
@@ -446,6 +474,7 @@ run_written(struct run *run, int code, const char *text)
 
 	run->committing = false;
 	journal_written(run, code == 0);
+	signal_written(run, 0);
 	if (code == 0)
 		drop_emitted(run, 0);
 	else if (!transactional) {

@@ -198,6 +198,7 @@ store_read_events(struct store *store, const struct store_filter *filter,
 	buf_adds(&query.sql, "select " EVENT_COLUMNS " from events e where 1");
 	where_text(&query, "e.id", filter->event_id);
 	where_text(&query, "e.type", filter->type);
+	where_text(&query, "e.subject", filter->subject);
 	query_number(&query, "e.seq =", filter->event_seq);
 	query_number(&query, "e.parent_run =", filter->parent_run);
 	query_number(&query, "e.received_us >=", filter->since_us);

@@ -20,7 +20,8 @@ static const char *const run_state_names[] = {
 };
 static const char *const entry_kind_names[] = {
 	[ENTRY_ASK] = "ask",     [ENTRY_ACT] = "act",   [ENTRY_EMIT] = "emit",
-	[ENTRY_PROBE] = "probe", [ENTRY_MARK] = "mark",
+	[ENTRY_PROBE] = "probe", [ENTRY_MARK] = "mark", [ENTRY_WAIT] = "wait",
+	[ENTRY_START] = "start", [ENTRY_SIGNAL] = "signal", [ENTRY_NOTE] = "note",
 };
 static const char *const entry_state_names[] = {
 	[ENTRY_INTENDED] = "intended",

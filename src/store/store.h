@@ -45,7 +45,18 @@ const char *store_run_state_name(enum run_state state);
 /* -1 when there is none of that name. */
 int store_run_state_find(struct heed_str name);
 
-enum entry_kind { ENTRY_ASK, ENTRY_ACT, ENTRY_EMIT, ENTRY_PROBE, ENTRY_MARK };
+/* The numbers are in files: add at the end only. */
+enum entry_kind {
+	ENTRY_ASK,
+	ENTRY_ACT,
+	ENTRY_EMIT,
+	ENTRY_PROBE,
+	ENTRY_MARK,   /* attempts before it no longer count; a redrive */
+	ENTRY_WAIT,   /* for an event, a signal, or a time */
+	ENTRY_START,  /* a run of another definition, and what came of it */
+	ENTRY_SIGNAL, /* what a person said without being asked */
+	ENTRY_NOTE,   /* what the flow wrote down */
+};
 enum entry_state { ENTRY_INTENDED, ENTRY_DONE, ENTRY_FAILED, ENTRY_UNKNOWN };
 const char *store_entry_kind_name(enum entry_kind kind);
 const char *store_entry_state_name(enum entry_state state);
@@ -230,6 +241,7 @@ struct store_filter {
 	const char *states;   /* of runs, comma list of names; NULL: any */
 	struct heed_str name; /* of the reaction */
 	struct heed_str type; /* of the event */
+	struct heed_str subject;
 	struct heed_str class;
 	int64_t run_id;     /* one run; 0: any */
 	int64_t event_seq;  /* one event, or the runs of one event; 0: any */

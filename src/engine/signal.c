@@ -1,0 +1,164 @@
+/*
+ * signal.c - what people tell a run that is under way: the answer that a wait asks for,
+ * or something that the run's kind understands at any time ("cancel").
+ *
+ * The word is an entry of the journal. It is written at once, and whoever sent it is
+ * answered when it is on disk; the run goes on in its turn.
+ */
+#include "base/error.h"
+#include "base/mem.h"
+#include "engine/core.h"
+
+/* A sender that waits. */
+struct ack {
+	struct ack *next;
+	const struct entry *entry;
+	engine_told_fn *done;
+	void *arg;
+};
+
+void
+signal_written(struct run *run, int code)
+{
+	struct ack **at = &run->acks;
+
+	while (*at != NULL) {
+		struct ack *ack = *at;
+
+		if (code == 0 && (ack->entry->dirty || ack->entry->writing)) {
+			at = &ack->next;
+			continue;
+		}
+		*at = ack->next;
+		ack->done(ack->arg, code);
+		mem_free(ack);
+	}
+}
+
+bool
+flow_hear(const struct run *run, const char *signal, struct heed_json *ret_value)
+{
+	const struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		if (entry->kind != ENTRY_SIGNAL || !str_is(entry->step, signal))
+			continue;
+		*ret_value = entry->value;
+		return true;
+	}
+	return false;
+}
+
+/* The wait that this word answers, or NULL. */
+static struct entry *
+find_wait(const struct run *run, struct heed_str name)
+{
+	struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	if (entry->kind == ENTRY_WAIT && entry->state == ENTRY_INTENDED &&
+	    str_eq(entry->step, name) && json_get_bool(entry->value, "signal", false))
+		return entry;
+	return NULL;
+}
+
+static bool
+understands(const struct run *run, struct heed_str name)
+{
+	const char *const *signals = run->definition->kind->signals;
+
+	while (signals != NULL && *signals != NULL && !str_is(name, *signals))
+		signals++;
+	return signals != NULL && *signals != NULL;
+}
+
+static int
+not_waiting(const struct run *run, struct heed_str name, struct heed_error *error)
+{
+	const struct entry *entry;
+	struct heed_buf names;
+
+	buf_init(&names, 256);
+	TAILQ_FOREACH(entry, &run->entries, link)
+	if (entry->kind == ENTRY_WAIT && entry->state == ENTRY_INTENDED &&
+	    json_get_bool(entry->value, "signal", false))
+		buf_addf(&names, "%s%.*s", names.len > 0 ? ", " : "",
+		         STR_ARG(entry->step));
+	(void)error_set(error, HEED_E_CONFLICT, "run %lld is not waiting for \"%.*s\"",
+	                (long long)run->id, STR_ARG(name));
+	if (names.len > 0)
+		error_hint(error, "it waits for: %s", names.data);
+	buf_done(&names);
+	return HEED_E_CONFLICT;
+}
+
+/* A run that is not in memory has ended, is held, or never was. */
+static int
+say_state(void *arg, const struct store_run *row, const struct store_event *event)
+{
+	struct heed_error *error = arg;
+
+	(void)error_set(error, HEED_E_CONFLICT, "run %lld is %s", (long long)row->id,
+	                store_run_state_name(row->state));
+	if (row->state == RUN_HELD || row->state == RUN_DEAD)
+		error_hint(error, "it was: %.*s", STR_ARG(row->text));
+	return HEED_E_CONFLICT;
+}
+
+static int
+not_here(struct engine *engine, int64_t run_id, struct heed_error *error)
+{
+	struct store_filter filter = {.run_id = run_id};
+	int r = store_read_runs(engine->options.store, &filter, say_state, error, error);
+
+	if (r != 0)
+		return r;
+	return error_set(error, HEED_E_NOTFOUND, "there is no run %lld",
+	                 (long long)run_id);
+}
+
+static int
+add_word(struct run *run, struct heed_str name, struct heed_json value,
+         struct entry **ret_entry)
+{
+	struct heed_str step = arena_str(&run->arena, name);
+	struct entry *entry =
+		step.data != NULL ? journal_add(run, ENTRY_SIGNAL, step) : NULL;
+
+	if (entry == NULL)
+		return HEED_E_NOMEM;
+	*ret_entry = entry;
+	return wait_take(entry, value);
+}
+
+int
+engine_signal(struct engine *engine, int64_t run_id, struct heed_str name,
+              struct heed_json value, engine_told_fn *done, void *arg,
+              struct heed_error *error)
+{
+	struct run *run = run_find(engine, run_id);
+	struct entry *entry;
+	struct ack *ack;
+	int r;
+
+	if (run == NULL)
+		return not_here(engine, run_id, error);
+	entry = find_wait(run, name);
+	if (run->state >= RUN_HELD || (entry == NULL && !understands(run, name)))
+		return not_waiting(run, name, error);
+	ack = done != NULL ? mem_new(sizeof(*ack)) : NULL;
+	if (done != NULL && ack == NULL)
+		return error_nomem(error);
+	r = entry != NULL ? wait_take(entry, value) : add_word(run, name, value, &entry);
+	if (r < 0) {
+		mem_free(ack);
+		return error_nomem(error);
+	}
+	if (ack != NULL) {
+		*ack = (struct ack){run->acks, entry, done, arg};
+		run->acks = ack;
+	}
+	run_commit(run);
+	return 0;
+}
