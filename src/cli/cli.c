@@ -23,7 +23,7 @@ option_index(const struct command *command, struct heed_str name)
 static int
 unknown_option(const struct command *command, struct heed_str name)
 {
-	const char *names[17];
+	const char *names[CLI_OPTIONS_MAX + 1];
 	const char *near;
 	size_t n;
 
@@ -41,13 +41,17 @@ unknown_option(const struct command *command, struct heed_str name)
 static void
 print_help(const struct command *command)
 {
-	const struct cli_option *option;
+	const struct cli_option *option = command->options;
+	size_t i;
 
 	printf("usage: heed %s %s\n\n%s\n", command->name, command->usage, command->help);
-	if (command->options == NULL)
-		return;
-	printf("\n");
-	for (option = command->options; option->name != NULL; option++) {
+	if (command->subs != NULL)
+		printf("\n");
+	for (i = 0; command->subs != NULL && command->subs[i] != NULL; i++)
+		printf("  %-14s %s\n", command->subs[i]->name, command->subs[i]->help);
+	if (option != NULL)
+		printf("\n");
+	for (; option != NULL && option->name != NULL; option++) {
 		char left[64];
 
 		(void)snprintf(left, sizeof(left), "%s %s", option->name,
@@ -67,6 +71,11 @@ take_option(struct cli_args *args, int argc, char **argv, int *at)
 
 	if (i < 0)
 		return unknown_option(args->command, name);
+	if (args->command->options[i].value == NULL && has_value) {
+		fprintf(stderr, "heed %s: %.*s takes no value\n", args->command->name,
+		        STR_ARG(name));
+		return CLI_USAGE;
+	}
 	if (args->command->options[i].value == NULL) {
 		args->values[i] = "";
 		return 0;
@@ -90,6 +99,11 @@ cli_parse(const struct command *command, int argc, char **argv, struct cli_args 
 	ret_args->command = command;
 	ret_args->words = argv + 1;
 	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			while (++i < argc)
+				ret_args->words[ret_args->n_words++] = argv[i];
+			break;
+		}
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			print_help(command);
 			ret_args->command = NULL;
@@ -119,6 +133,39 @@ bool
 cli_has(const struct cli_args *args, const char *name)
 {
 	return cli_value(args, name) != NULL;
+}
+
+int
+cli_misused(const struct cli_args *args, const char *hint, const char *format, ...)
+{
+	va_list list;
+
+	fprintf(stderr, "heed %s: ", args->command->name);
+	va_start(list, format);
+	(void)vfprintf(stderr, format, list);
+	va_end(list);
+	if (hint != NULL)
+		fprintf(stderr, "\n  %s\n", hint);
+	else
+		fprintf(stderr, "\n  see: heed %s --help\n", args->command->name);
+	return CLI_USAGE;
+}
+
+int
+cli_number(const struct cli_args *args, const char *name, int64_t least, int64_t most,
+           int64_t fallback, int64_t *ret_value)
+{
+	const char *text = cli_value(args, name);
+	int64_t value = fallback;
+
+	if (text != NULL &&
+	    (str_to_i64(str_of(text), &value) < 0 || value < least || value > most))
+		return cli_misused(
+			args, NULL,
+			"%s takes a whole number from %lld to %lld, not \"%s\"", name,
+			(long long)least, (long long)most, text);
+	*ret_value = value;
+	return 0;
 }
 
 int
@@ -166,23 +213,25 @@ print_problems_json(const struct app *app)
 	(void)cli_print(&buf);
 }
 
-int
-cli_load(const struct cli_args *args, struct app *app)
+const char *
+cli_config(const struct cli_args *args)
 {
 	const char *path = cli_value(args, "--config");
-	struct heed_error error = {0};
-	struct heed_buf buf;
-	int r;
 
-	if (path == NULL)
-		path = args->n_words > 0 ? args->words[0] : "heed.yaml";
-	r = app_load(app, path, &error);
-	if (r == 0)
-		return 0;
+	return path != NULL ? path : "heed.yaml";
+}
+
+/* What app_load said, for people or as JSON; the exit code. */
+static int
+tell_problems(const struct cli_args *args, const struct app *app, const char *path, int r,
+              struct heed_error *error)
+{
+	struct heed_buf buf;
+
 	if (r != HEED_E_CONFIG || app->problems.n == 0) {
-		if (error.text[0] == '\0')
-			(void)error_set(&error, r, "%s: %s", path, heed_code_text(r));
-		return cli_fail(args, &error);
+		if (error->text[0] == '\0')
+			(void)error_set(error, r, "%s: %s", path, heed_code_text(r));
+		return cli_fail(args, error);
 	}
 	if (cli_has(args, "--json")) {
 		print_problems_json(app);
@@ -194,6 +243,28 @@ cli_load(const struct cli_args *args, struct app *app)
 	        app->problems.n, app->problems.n == 1 ? "" : "s", path);
 	buf_done(&buf);
 	return CLI_CONFIG;
+}
+
+int
+cli_load(const struct cli_args *args, struct app *app)
+{
+	const char *path = cli_value(args, "--config") == NULL && args->n_words > 0
+	                           ? args->words[0]
+	                           : cli_config(args);
+	struct heed_error error = {0};
+	int r = app_load(app, path, &error);
+
+	return r == 0 ? 0 : tell_problems(args, app, path, r, &error);
+}
+
+int
+cli_load_place(const struct cli_args *args, struct app *app)
+{
+	const char *path = cli_config(args);
+	struct heed_error error = {0};
+	int r = app_load_place(app, path, &error);
+
+	return r == 0 ? 0 : tell_problems(args, app, path, r, &error);
 }
 
 int

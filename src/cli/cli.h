@@ -23,27 +23,39 @@ struct cli_option {
 
 struct command {
 	const char *name;
-	const char *usage;                /* "[OPTIONS] [FILE]" */
-	const char *help;                 /* one sentence */
-	const struct cli_option *options; /* NULL-terminated by name */
-	int (*run)(int argc, char **argv);
+	const char *usage;                 /* "[OPTIONS] [FILE]" */
+	const char *help;                  /* one sentence */
+	const struct cli_option *options;  /* NULL-terminated by name; NULL for none */
+	int (*run)(int argc, char **argv); /* NULL when it has only subcommands */
+	/* "dlq ls": commands below this one, NULL-terminated; or NULL */
+	const struct command *const *subs;
 };
+
+#define CLI_OPTIONS_MAX 16
 
 /* All commands, NULL-terminated. */
 extern const struct command *const commands[];
 
+/* Run the command that argv[0] names among `list`. `above` is the name of the command
+ * that they belong to ("dlq"), or NULL for heed's own. Wrong words are said on standard
+ * error with the nearest right one. */
+int cli_dispatch(const struct command *const *list, const struct command *above, int argc,
+                 char **argv);
+/* `heed help WORD...`; without words the list of all commands. */
+int cli_help(int argc, char **argv);
+
 /* The words of a command line, sorted out. */
 struct cli_args {
 	const struct command *command;
-	const char *values[16]; /* by place in command->options; "" for a switch that is
-	                           set */
-	char **words;           /* what is no option */
+	/* by place in command->options; "" for a switch that is set */
+	const char *values[CLI_OPTIONS_MAX];
+	char **words; /* what is no option */
 	int n_words;
 };
 
-/* Zero, or an exit code: wrong usage (said on standard error, with the nearest option),
- * or help was asked for and given (*ret_exit 0 through CLI_OK and command set to NULL).
- */
+/* Zero, or CLI_USAGE: wrong usage, said on standard error with the nearest option. After
+ * help was asked for and given it is zero and ret_args->command is NULL: end with
+ * CLI_OK. Words after "--" are no options. */
 int cli_parse(const struct command *command, int argc, char **argv,
               struct cli_args *ret_args);
 const char *cli_value(const struct cli_args *args, const char *name);
@@ -51,14 +63,33 @@ bool cli_has(const struct cli_args *args, const char *name);
 /* "heed NAME: text (where)\n  hint" on standard error; returns the exit code for
  * error->code. */
 int cli_fail(const struct cli_args *args, const struct heed_error *error);
-/* Load the configuration named by --config, or heed.yaml here; on failure its problems
- * are printed (as JSON with --json) and an exit code is returned. app_done in any case.
- */
+/* A wrong call: "heed NAME: text" with a hint; CLI_USAGE. */
+int cli_misused(const struct cli_args *args, const char *hint, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The value of a numeric option within bounds; `fallback` when it is not given. Zero, or
+ * CLI_USAGE with words. */
+int cli_number(const struct cli_args *args, const char *name, int64_t least, int64_t most,
+               int64_t fallback, int64_t *ret_value);
+/* The configuration's path: --config, else heed.yaml here. */
+const char *cli_config(const struct cli_args *args);
+/* Load the configuration named by --config or by the first word, else heed.yaml here; on
+ * failure its problems are printed (as JSON with --json) and an exit code is returned.
+ * app_done in any case. */
 int cli_load(const struct cli_args *args, struct app *app);
+/* Only what says where things are (see app_load_place): for commands that work on a store
+ * or a running heed, whether or not the rest of the file is right and its secrets are
+ * set. As cli_load. */
+int cli_load_place(const struct cli_args *args, struct app *app);
 /* Write a buffer to standard output; CLI_OK or CLI_FAILED. */
 int cli_print(struct heed_buf *buf);
 
-extern const struct command cmd_check, cmd_docs, cmd_echo, cmd_explain, cmd_run, cmd_runs,
-	cmd_version;
+extern const struct command cmd_check, cmd_docs, cmd_echo, cmd_events, cmd_explain,
+	cmd_run, cmd_runs, cmd_send, cmd_tap, cmd_version;
+
+/* The option that most commands have. */
+#define CLI_CONFIG_OPTION                                                                \
+	{                                                                                \
+		"--config", "FILE", "the configuration (default: heed.yaml)"             \
+	}
 
 #endif

@@ -1,111 +1,63 @@
 /*
- * cmd_explain.c - heed explain: one run from its event to its outcome.
+ * cmd_explain.c - heed explain: from any event or run back to the event that caused it
+ * and forward to all that came of that.
  */
-#include <stdio.h>
-
-#include "base/clock.h"
 #include "base/error.h"
-#include "base/json.h"
-#include "cli/cli.h"
+#include "cli/chain_show.h"
 #include "cli/look.h"
+#include "cli/record.h"
+
+#define RUNS_MAX 50 /* unless --full is given */
 
 static const struct cli_option options[] = {
-	{"--config", "FILE", "the configuration (default: heed.yaml)"},
+	CLI_CONFIG_OPTION,
+	{"--source", "SOURCE", "of the event, when several have the same id"},
+	{"--full", NULL, "everything, whole: prompts, replies, requests, all runs"},
+	{"--brief", NULL, "events, runs and answers only"},
+	{"--json", NULL, "the tree as one JSON object, whole"},
 	{NULL, NULL, NULL},
 };
 
-struct explain {
-	struct store *store;
-	struct heed_error *error;
-	bool found;
-};
-
-static void
-print_text(const char *label, struct heed_str text)
-{
-	if (text.len > 0)
-		printf("       %-8s %.*s\n", label, STR_ARG(text));
-}
-
 static int
-print_entry(void *arg, const struct store_entry *entry)
+print(const struct cli_args *args, const struct chain *chain, int64_t run)
 {
-	(void)arg;
-	printf("  %2d  %s %.*s, attempt %d: %s", entry->n,
-	       store_entry_kind_name(entry->kind), STR_ARG(entry->step), entry->attempt,
-	       store_entry_state_name(entry->state));
-	if (entry->class.len > 0)
-		printf(" (%.*s)", STR_ARG(entry->class));
-	if (entry->ended_us > entry->at_us)
-		printf(", %.1f ms", (double)(entry->ended_us - entry->at_us) / 1000);
-	if (entry->kind == ENTRY_ASK)
-		printf(", %.*s, %lld + %lld tokens, $%.6f", STR_ARG(entry->model),
-		       (long long)entry->input, (long long)entry->output,
-		       (double)entry->cost_nano / 1e9);
-	printf("\n");
-	print_text("request", entry->request);
-	print_text("reply", entry->reply);
-	print_text("why", entry->detail);
-	return 0;
-}
+	enum chain_detail detail = cli_has(args, "--full")    ? CHAIN_FULL
+	                           : cli_has(args, "--brief") ? CHAIN_BRIEF
+	                                                      : CHAIN_PARTS;
+	struct heed_buf buf;
 
-static int
-print_child(void *arg, const struct store_event *event)
-{
-	(void)arg;
-	printf("  emitted %.*s %.*s\n", STR_ARG(event->type), STR_ARG(event->id));
-	return 0;
-}
-
-static int
-print_run(void *arg, const struct store_run *run, const struct store_event *event)
-{
-	struct explain *explain = arg;
-	struct store_filter children = {.parent_run = run->id};
-	char place[CLOCK_TEXT_SIZE];
-	int r;
-
-	explain->found = true;
-	printf("run %lld of %.*s: %s%s%.*s\n", (long long)run->id, STR_ARG(run->name),
-	       store_run_state_name(run->state), run->text.len > 0 ? ": " : "",
-	       STR_ARG(run->text));
-	printf("  event %.*s %.*s from %.*s, received %s", STR_ARG(event->type),
-	       STR_ARG(event->id), STR_ARG(event->source),
-	       clock_text(place, event->received_us).data);
-	if (event->parent_run > 0)
-		printf(", emitted by run %lld", (long long)event->parent_run);
-	printf("\n       %.*s\n", STR_ARG(event->body));
-	r = store_read_journal(explain->store, run->id, print_entry, NULL,
-	                       explain->error);
-	if (r == 0)
-		r = store_read_events(explain->store, &children, print_child, NULL,
-		                      explain->error);
-	return r;
+	if (cli_has(args, "--json"))
+		return record_print(chain_record(chain));
+	buf_init(&buf, 0);
+	chain_show(&buf, chain, detail, run);
+	return cli_print(&buf);
 }
 
 static int
 look(const struct cli_args *args, struct store *store, struct heed_error *error)
 {
-	struct explain explain = {.store = store, .error = error};
-	struct store_filter filter = {0};
+	bool whole = cli_has(args, "--full") || cli_has(args, "--json");
+	struct chain chain;
+	struct arena arena;
+	int64_t seq;
+	int64_t run;
+	int r;
 
-	if (args->n_words != 1) {
-		(void)error_set(error, HEED_E_INVALID, "name one run or one event");
-		error_hint(error, "heed explain 17, or heed explain EVENT-ID; heed runs "
-		                  "lists them");
-		return HEED_E_INVALID;
-	}
-	if (str_to_i64(str_of(args->words[0]), &filter.run_id) < 0 || filter.run_id < 1) {
-		filter.run_id = 0;
-		filter.event_id = str_of(args->words[0]);
-	}
-	HEED_TRY(store_read_runs(store, &filter, print_run, &explain, error));
-	if (explain.found)
-		return 0;
-	(void)error_set(error, HEED_E_NOTFOUND,
-	                "there is no run and no event's run \"%s\"", args->words[0]);
-	error_hint(error, "heed runs lists them");
-	return HEED_E_NOTFOUND;
+	if (args->n_words != 1)
+		return cli_misused(
+			args,
+			"heed explain 17, or heed explain EVENT-ID; heed runs and "
+			"heed events list them",
+			"name one run or one event");
+	HEED_TRY(chain_find(store, str_of(args->words[0]),
+	                    str_of(cli_value(args, "--source")), true, &seq, &run,
+	                    error));
+	arena_init(&arena, 0);
+	r = chain_load(store, &arena, seq, whole ? 0 : RUNS_MAX, true, &chain, error);
+	if (r == 0)
+		r = print(args, &chain, run);
+	arena_done(&arena);
+	return r;
 }
 
 static int
@@ -116,9 +68,10 @@ run(int argc, char **argv)
 
 const struct command cmd_explain = {
 	.name = "explain",
-	.usage = "RUN | EVENT-ID",
-	.help = "Show one run from its event to its outcome: prompt, reply, tokens, "
-		"cost, effects.",
+	.usage = "[--full | --brief | --json] RUN | EVENT-ID",
+	.help = "Show the whole chain that a run or an event belongs to: prompts, "
+		"answers, "
+		"checks, effects, tokens, cost, times.",
 	.options = options,
 	.run = run,
 };

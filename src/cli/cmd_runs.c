@@ -3,20 +3,17 @@
  * heed.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/json.h"
-#include "cli/cli.h"
 #include "cli/look.h"
+#include "cli/out.h"
+#include "cli/record.h"
 
 static const struct cli_option options[] = {
-	{"--config", "FILE", "the configuration (default: heed.yaml)"},
+	CLI_CONFIG_OPTION,
 	{"--state", "NAMES", "ready, active, waiting, held, done, dead (comma list)"},
 	{"--reaction", "NAME", "of this reaction only"},
 	{"--type", "TYPE", "of events of this type only"},
-	{"--limit", "N", "at most so many, the newest (default 50)"},
+	CLI_PERIOD_OPTIONS,
 	{"--json", NULL, "one JSON object a line"},
 	{NULL, NULL, NULL},
 };
@@ -24,44 +21,40 @@ static const struct cli_option options[] = {
 static int
 print_json(const struct store_run *run, const struct store_event *event)
 {
-	char place[CLOCK_TEXT_SIZE];
-	struct heed_buf buf;
+	struct arena arena;
+	int r;
 
-	buf_init(&buf, 0);
-	buf_addf(&buf, "{\"run\":%lld,\"reaction\":", (long long)run->id);
-	json_write_string(&buf, run->name);
-	buf_addf(&buf, ",\"state\":\"%s\",\"type\":", store_run_state_name(run->state));
-	json_write_string(&buf, event->type);
-	buf_adds(&buf, ",\"event\":");
-	json_write_string(&buf, event->id);
-	buf_adds(&buf, ",\"source\":");
-	json_write_string(&buf, event->source);
-	buf_adds(&buf, ",\"class\":");
-	json_write_string(&buf, run->class);
-	buf_adds(&buf, ",\"text\":");
-	json_write_string(&buf, run->text);
-	buf_addf(&buf,
-	         ",\"calls\":%d,\"input_tokens\":%lld,\"output_tokens\":%lld,\"cost_nano_"
-	         "usd\":%lld,"
-	         "\"created\":\"%s\"}\n",
-	         run->calls, (long long)run->tokens_in, (long long)run->tokens_out,
-	         (long long)run->cost_nano, clock_text(place, run->created_us).data);
-	return cli_print(&buf);
+	arena_init(&arena, 4096);
+	r = record_print(record_run(&arena, run, event));
+	arena_done(&arena);
+	return r;
 }
 
 static int
 print_row(void *arg, const struct store_run *run, const struct store_event *event)
 {
 	const struct cli_args *args = arg;
+	const char *state = store_run_state_name(run->state);
+	struct heed_buf buf;
 
 	if (cli_has(args, "--json"))
 		return print_json(run, event);
-	printf("%6lld  %-8s %-20.*s %-22.*s %-12.*s %5lld tok  $%.6f  %.*s\n",
-	       (long long)run->id, store_run_state_name(run->state), STR_ARG(run->name),
-	       STR_ARG(event->type), STR_ARG(event->id),
-	       (long long)(run->tokens_in + run->tokens_out),
-	       (double)run->cost_nano / 1e9, STR_ARG(run->text));
-	return 0;
+	buf_init(&buf, 0);
+	buf_addf(&buf, "%6lld  %s%-8s%s ", (long long)run->id,
+	         out_style(out_state_style(str_of(state))), state, out_style(OUT_END));
+	out_cell(&buf, run->name, 20);
+	buf_addc(&buf, ' ');
+	out_cell(&buf, event->type, 22);
+	buf_addc(&buf, ' ');
+	out_cell(&buf, event->id, 12);
+	buf_addf(&buf, " %6lld tok  ", (long long)(run->tokens_in + run->tokens_out));
+	out_money(&buf, run->cost_nano);
+	if (run->text.len > 0) {
+		buf_adds(&buf, "  ");
+		(void)out_text(&buf, run->text, 100);
+	}
+	buf_addc(&buf, '\n');
+	return cli_print(&buf);
 }
 
 static int
@@ -71,18 +64,13 @@ look(const struct cli_args *args, struct store *store, struct heed_error *error)
 		.states = cli_value(args, "--state"),
 		.name = str_of(cli_value(args, "--reaction")),
 		.type = str_of(cli_value(args, "--type")),
-		.limit = 50,
 		.newest = true,
 	};
-	const char *limit = cli_value(args, "--limit");
 
-	if (limit != NULL &&
-	    (str_to_i64(str_of(limit), &filter.limit) < 0 || filter.limit < 1))
-		return error_set(error, HEED_E_INVALID, "--limit takes a number from 1");
+	HEED_TRY(cli_filter(args, &filter, error));
 	if (!cli_has(args, "--json"))
 		printf("   run  state    reaction             event type             "
-		       "event id     "
-		       "      cost\n");
+		       "event id         tokens  cost\n");
 	return store_read_runs(store, &filter, print_row, (void *)args, error);
 }
 

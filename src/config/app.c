@@ -168,6 +168,15 @@ bind_reactions(struct bind *bind, const struct conf_node *node, void *field)
 
 static const char *const mapping_type[] = {"object", NULL};
 
+static const struct option admin_options[] = {
+	{.name = "socket",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct app_admin, socket),
+         .help = "the socket file by which commands reach the running heed: a path "
+                 "(relative to this file), or none; absent: the store's path with .sock"},
+	OPTION_ROWS_END,
+};
+
 const struct option app_options[] = {
 	{.name = "heed",
          .kind = OPTION_INT,
@@ -189,6 +198,11 @@ const struct option app_options[] = {
          .flags = OPTION_NONEMPTY,
          .help = "the durable place: sqlite:PATH (relative to this file), or memory: for "
                  "trials"},
+	{.name = "admin",
+         .kind = OPTION_RECORD,
+         .offset = offsetof(struct app, admin),
+         .rows = admin_options,
+         .help = "how commands reach the running heed"},
 	{.name = "models",
          .kind = OPTION_MAP,
          .offset = offsetof(struct app, models),
@@ -283,18 +297,28 @@ app_begin(struct app *app, const char *path, struct heed_error *error)
 	return 0;
 }
 
+/* The file as a tree, its variables not replaced yet. */
+static int
+app_parse(struct app *app, const char *path, struct heed_str text,
+          struct heed_error *error)
+{
+	int r;
+
+	HEED_TRY(app_begin(app, path, error));
+	r = conf_parse(&app->arena, app->path, text, &app->problems, &app->root);
+	app->bind.root = app->root;
+	return app->root == NULL && r == 0 ? HEED_E_CONFIG : r;
+}
+
 int
 app_load_text(struct app *app, const char *path, struct heed_str text,
               struct heed_error *error)
 {
-	int r;
+	int r = app_parse(app, path, text, error);
 	int whole;
 
-	HEED_TRY(app_begin(app, path, error));
-	r = conf_parse(&app->arena, app->path, text, &app->problems, &app->root);
 	if (app->root == NULL)
-		return r < 0 ? r : HEED_E_CONFIG;
-	app->bind.root = app->root;
+		return r;
 	if (conf_expand(&app->arena, app->root, &app->problems) < 0)
 		r = HEED_E_CONFIG;
 	if (bind_record(&app->bind, app->root, app_options, app) < 0)
@@ -315,6 +339,50 @@ app_load(struct app *app, const char *path, struct heed_error *error)
 		r = app_load_text(app, path, buf_str(&buf), error);
 	buf_done(&buf);
 	return r;
+}
+
+static bool
+names_a_place(const struct option *row)
+{
+	static const char *const names[] = {"name", "store", "admin"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], row->name) == 0)
+			return true;
+	return false;
+}
+
+/* The defaults of all rows, then what the file says for those that name places. */
+static int
+bind_place(struct app *app)
+{
+	const struct option *row;
+	struct conf_node *node;
+
+	HEED_TRY(bind_record(&app->bind, NULL, app_options, app));
+	for (row = app_options; row->kind != OPTION_END; row++) {
+		node = (struct conf_node *)conf_get(app->root, row->name);
+		if (!names_a_place(row) || node == NULL || node->kind == CONF_NULL)
+			continue;
+		HEED_TRY(conf_expand(&app->arena, node, &app->problems));
+		HEED_TRY(bind_value(&app->bind, node, row, app));
+	}
+	return 0;
+}
+
+int
+app_load_place(struct app *app, const char *path, struct heed_error *error)
+{
+	struct heed_buf buf;
+	int r;
+
+	memset(app, 0, sizeof(*app));
+	r = read_config(path, &buf, error);
+	if (r == 0)
+		r = app_parse(app, path, buf_str(&buf), error);
+	buf_done(&buf);
+	return r == 0 ? bind_place(app) : r;
 }
 
 void

@@ -18,6 +18,10 @@ struct app_source {
 	const struct conf_node *at;
 };
 
+struct app_admin {
+	struct heed_str socket; /* path, "none", or empty: beside the store */
+};
+
 struct app {
 	struct generation generation;
 	struct arena arena;
@@ -30,6 +34,7 @@ struct app {
 	int64_t version;
 	struct heed_str name;
 	struct heed_str store;
+	struct app_admin admin;
 	struct option_list models;      /* struct model */
 	struct option_list connections; /* struct connection */
 	struct engine_limits limits;
@@ -48,6 +53,9 @@ int app_load(struct app *app, const char *path, struct heed_error *error);
 /* The same from a text; `path` is for messages. */
 int app_load_text(struct app *app, const char *path, struct heed_str text,
                   struct heed_error *error);
+/* Only what says where a heed's things are: name, store and admin, the rest as if it was
+ * absent, right or not. As app_load. */
+int app_load_place(struct app *app, const char *path, struct heed_error *error);
 void app_done(struct app *app);
 /* As app_load, with a struct app of its own (also when it returns HEED_E_CONFIG) that is
  * freed, by itself, with the last reference to its generation; one is the caller's. */

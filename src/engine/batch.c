@@ -71,7 +71,8 @@ batch_add(struct batch *batch, struct event_ref *event, size_t cause)
 	HEED_TRY(mem_grow((void **)&batch->events, &batch->cap_events,
 	                  batch->n_events + 1, sizeof(*batch->events)));
 	event->refs++;
-	batch->events[batch->n_events++] = (struct batch_event){event, cause};
+	batch->events[batch->n_events++] =
+		(struct batch_event){.event = event, .cause = cause};
 	return 0;
 }
 
@@ -138,6 +139,7 @@ write_event(struct batch *batch, size_t cause)
 		r = inbox_make_runs(batch->engine, batch->events[cause - 1].event, &mine);
 	TAILQ_FOREACH(run, &mine, batched)
 	{
+		batch->events[cause - 1].n_runs++;
 		run->cause = cause;
 		run->committing = true;
 		if (r == 0)
@@ -180,6 +182,26 @@ note_health(struct engine *engine, const struct store_result *result)
 	else
 		log_event(LOG_INFO, "the store can be written again",
 		          LOG_S("name", engine->options.name));
+}
+
+/* What was known already is told once, not again for what it would have caused. */
+static void
+tell_arrivals(const struct batch *batch, const struct store_result *result)
+{
+	const struct engine_options *options = &batch->engine->options;
+	size_t i;
+
+	if (options->arrived == NULL || result->code != 0)
+		return;
+	for (i = 0; i < batch->n_events; i++) {
+		const struct batch_event *item = &batch->events[i];
+		struct arrival arrival = {.event = &item->event->event,
+		                          .n_runs = item->n_runs,
+		                          .duplicate = result->duplicate[i]};
+
+		if (!arrival.duplicate || item->cause == 0)
+			options->arrived(options->arg, &arrival);
+	}
 }
 
 static void
@@ -234,6 +256,7 @@ batch_done(void *arg, const struct store_result *result)
 
 	engine->commits--;
 	note_health(engine, result);
+	tell_arrivals(batch, result);
 	settle_runs(batch, result);
 	if (batch->run != NULL)
 		run_written(batch->run, result->code, result->text);

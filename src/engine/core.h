@@ -166,7 +166,8 @@ struct batch {
 	struct run *run; /* whose commit it is; NULL: events from outside */
 	struct batch_event {
 		struct event_ref *event;
-		size_t cause; /* the event whose run emitted it, from 1; 0: none here */
+		size_t cause;  /* the event whose run emitted it, from 1; 0: none here */
+		size_t n_runs; /* that it starts */
 	} * events;
 	size_t n_events, cap_events;
 	struct run_list runs; /* that the events start */

@@ -238,6 +238,7 @@ run_view(const struct run *run, struct run_view *ret_view)
 	*ret_view = (struct run_view){
 		.id = run->id,
 		.state = store_run_state_name(run->state),
+		.flow = run->definition->kind->name,
 		.name = run->definition->name,
 		.event = &run->event->event,
 		.answer = json_null(),
@@ -259,5 +260,27 @@ run_view(const struct run *run, struct run_view *ret_view)
 			ret_view->model = entry->model;
 		if (entry->state == ENTRY_DONE && entry->reading == ANSWER_FITS)
 			ret_view->answer = entry->answer;
+	}
+}
+
+void
+run_view_effects(const struct run *run, effect_view_fn *fn, void *arg)
+{
+	const struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		struct effect_view view = {
+			.step = entry->step,
+			.state = store_entry_state_name(entry->state),
+			.request = entry->request,
+			.detail = entry->detail,
+		};
+
+		if (entry->kind != ENTRY_ACT && entry->kind != ENTRY_EMIT)
+			continue;
+		if (entry->action != NULL)
+			view.action = str_of(entry->action->kind->name);
+		fn(arg, &view);
 	}
 }

@@ -33,6 +33,12 @@ struct engine_limits {
 };
 extern const struct option engine_limit_options[];
 
+struct arrival {
+	const struct event *event;
+	size_t n_runs;  /* that it started */
+	bool duplicate; /* it was known: nothing was done */
+};
+
 struct engine_options {
 	struct loop *loop;
 	struct store *store; /* open for writing; the engine's owner closes it */
@@ -50,8 +56,9 @@ struct engine_options {
 	int (*revive)(void *arg, struct heed_str flow, struct heed_str name,
 	              struct heed_str text, struct definition **ret_definition,
 	              struct heed_error *error);
-	/* A run ended or an event was taken: for `dev`, `demo` and metrics. May be NULL.
-	 */
+	/* An event was committed, or was known already. May be NULL. */
+	void (*arrived)(void *arg, const struct arrival *arrival);
+	/* A run ended. May be NULL. */
 	void (*watch)(void *arg, const struct run *run);
 	/* All sources came to their end. May be NULL. */
 	void (*ended)(void *arg);
@@ -99,6 +106,7 @@ int engine_redrive(struct engine *engine, int64_t run_id, const char *how,
 struct run_view {
 	int64_t id;
 	const char *state;
+	const char *flow; /* "reaction" */
 	struct heed_str name;
 	const struct event *event;
 	struct heed_json answer; /* HEED_NULL when there is none */
@@ -109,5 +117,17 @@ struct run_view {
 	size_t calls, effects;
 };
 void run_view(const struct run *run, struct run_view *ret_view);
+
+/* One attempt of an effect. Borrowed from the run. */
+struct effect_view {
+	struct heed_str step;
+	struct heed_str action;  /* "http"; empty when an earlier process made it */
+	const char *state;       /* "done", "failed", "unknown" */
+	struct heed_str request; /* JSON */
+	struct heed_str detail;  /* why it failed */
+};
+typedef void effect_view_fn(void *arg, const struct effect_view *effect);
+/* Call fn for each, in order. */
+void run_view_effects(const struct run *run, effect_view_fn *fn, void *arg);
 
 #endif

@@ -281,6 +281,15 @@ normalise(struct arena *arena, struct heed_json *root, bool has_time, int64_t no
 
 /* 00-32 hex-16 hex-2 hex, where neither id is all zero. */
 bool
+event_type_matches(struct heed_str pattern, struct heed_str type)
+{
+	if (str_ends(pattern, "*"))
+		return str_eq(str_head(type, pattern.len - 1),
+		              str_head(pattern, pattern.len - 1));
+	return str_eq(pattern, type);
+}
+
+bool
 event_is_trace(struct heed_str text)
 {
 	size_t i;

@@ -56,6 +56,9 @@ struct event_parts {
 int event_from_parts(struct arena *arena, const struct event_parts *parts, int64_t now_us,
                      struct event *ret_event, struct heed_error *error);
 
+/* Is the type what the pattern says? A trailing * matches any rest. */
+bool event_type_matches(struct heed_str pattern, struct heed_str type);
+
 /* Is it a traceparent of W3C Trace Context? */
 bool event_is_trace(struct heed_str text);
 

@@ -17,14 +17,13 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "loop/http_stream.h"
+#include "loop/unix_socket.h"
 
 #define BODY_DEFAULT ((size_t)1024 * 1024)
 
@@ -406,23 +405,7 @@ fail_listen(const char *listen, struct heed_error *error)
 static int
 listen_unix(struct http_server *server, const char *path, struct heed_error *error)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	mode_t mask;
-	int r;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(error, HEED_E_IO, "the socket's path is too long: %s",
-		                 path);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	(void)unlink(path);
-	mask = umask(0177);
-	r = server->fd < 0
-	            ? -1
-	            : bind(server->fd, (struct sockaddr *)&address, sizeof(address));
-	(void)umask(mask);
-	if (r < 0 || listen(server->fd, 128) < 0)
-		return fail_listen(path, error);
+	HEED_TRY(unix_listen(path, &server->fd, error));
 	server->socket_path = mem_copy(path, strlen(path));
 	return 0;
 }

@@ -6,37 +6,58 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "service/admin.h"
+#include "service/live.h"
+#include "service/local.h"
+#include "service/tap.h"
+
+/* A relative path is relative to the configuration's folder. */
+static int
+beside_config(struct app *app, const char *prefix, struct heed_str path,
+              struct heed_str *ret_path)
+{
+	const char *slash = strrchr(app->path, '/');
+	int folder = slash != NULL && !str_starts(path, "/")
+	                     ? (int)(slash - app->path) + 1
+	                     : 0;
+
+	*ret_path = arena_printf(&app->arena, "%s%.*s%.*s", prefix, folder, app->path,
+	                         STR_ARG(path));
+	return ret_path->data == NULL ? HEED_E_NOMEM : 0;
+}
 
 int
 service_store_place(struct app *app, struct heed_str *ret_place)
 {
-	struct heed_str path = str_from(app->store, 7);
-	const char *slash = strrchr(app->path, '/');
-
 	*ret_place = app->store;
-	if (!str_starts(app->store, "sqlite:") || slash == NULL ||
-	    (path.len > 0 && path.data[0] == '/'))
+	if (!str_starts(app->store, "sqlite:"))
 		return 0;
-	*ret_place = arena_printf(&app->arena, "sqlite:%.*s/%.*s",
-	                          (int)(slash - app->path), app->path, STR_ARG(path));
-	return ret_place->data == NULL ? HEED_E_NOMEM : 0;
+	return beside_config(app, "sqlite:", str_from(app->store, 7), ret_place);
 }
 
-/* What a running heed is made of, in order of making; unmade in reverse. */
-struct service {
-	struct app *app;
-	struct loop *loop;
-	struct http_client *http;
-	struct gateway *gateway;
-	struct store *store;
-	struct engine *engine;
-	size_t n_started; /* sources */
-	bool stopping;
-};
+int
+service_admin_place(struct app *app, struct heed_str *ret_path)
+{
+	struct heed_str path;
+
+	if (str_is(app->admin.socket, "none")) {
+		*ret_path = HEED_STR("");
+		return 0;
+	}
+	if (app->admin.socket.len > 0)
+		return beside_config(app, "", app->admin.socket, ret_path);
+	HEED_TRY(service_store_place(app, &path));
+	*ret_path = str_starts(path, "sqlite:")
+	                    ? arena_printf(&app->arena, "%.*s.sock",
+	                                   STR_ARG(str_from(path, 7)))
+	                    : arena_printf(&app->arena, "%s.sock", app->path);
+	return ret_path->data == NULL ? HEED_E_NOMEM : 0;
+}
 
 static const struct model *
 find_model(void *arg, struct heed_str name)
@@ -52,14 +73,44 @@ revive(void *arg, struct heed_str flow, struct heed_str name, struct heed_str te
 	return app_revive(flow, name, text, ret_definition, error);
 }
 
+/* To those who follow; false when only the log is left to tell. */
+static bool
+show(struct service *service, struct heed_json record)
+{
+	if (tap_wants(service->tap))
+		tap_add(service->tap, record);
+	if (service->live == NULL)
+		return false;
+	service->live(service->live_arg, record);
+	return true;
+}
+
+static bool
+is_followed(const struct service *service)
+{
+	return service->live != NULL || tap_wants(service->tap);
+}
+
+static void
+arrived(void *arg, const struct arrival *arrival)
+{
+	struct service *service = arg;
+	struct arena arena;
+
+	if (!is_followed(service))
+		return;
+	arena_init(&arena, 0);
+	(void)show(service, live_event(&arena, loop_wall_us(service->loop), arrival));
+	arena_done(&arena);
+}
+
 /* One line an outcome. */
 static void
-tell(void *arg, const struct run *run)
+log_run(const struct run *run)
 {
 	struct run_view view;
 	struct heed_buf answer;
 
-	(void)arg;
 	run_view(run, &view);
 	buf_init(&answer, 2048);
 	json_write(&answer, view.answer, JSON_COMPACT);
@@ -71,6 +122,22 @@ tell(void *arg, const struct run *run)
 	          LOG_N("tokens", view.input_tokens + view.output_tokens),
 	          LOG_N("cost_nano_usd", view.cost_nano), LOG_N("ms", view.elapsed_ms));
 	buf_done(&answer);
+}
+
+static void
+ended(void *arg, const struct run *run)
+{
+	struct service *service = arg;
+	bool shown = false;
+	struct arena arena;
+
+	if (is_followed(service)) {
+		arena_init(&arena, 0);
+		shown = show(service, live_run(&arena, loop_wall_us(service->loop), run));
+		arena_done(&arena);
+	}
+	if (!shown)
+		log_run(run);
 }
 
 static void
@@ -120,7 +187,8 @@ make_engine(struct service *service, struct heed_error *error)
 		.limits = app->limits,
 		.model = find_model,
 		.revive = revive,
-		.watch = tell,
+		.arrived = arrived,
+		.watch = ended,
 		.arg = service,
 	};
 	size_t i;
@@ -156,6 +224,26 @@ start_sources(struct service *service, struct heed_error *error)
 	return 0;
 }
 
+/* Where a socket was asked for, it must be there; the one beside the store is worth a
+ * warning only: some file systems have none. */
+static int
+open_admin(struct service *service, struct heed_error *error)
+{
+	struct app *app = service->app;
+	struct heed_str path;
+	int r;
+
+	HEED_TRY(service_admin_place(app, &path));
+	if (path.len == 0)
+		return 0;
+	r = admin_open(service, path.data, &service->admin, error);
+	if (r == 0 || app->admin.socket.len > 0)
+		return r;
+	log_failure(LOG_WARN, "no admin socket: commands can't reach this process",
+	            error);
+	return 0;
+}
+
 static int
 make(struct service *service, struct heed_error *error)
 {
@@ -169,7 +257,11 @@ make(struct service *service, struct heed_error *error)
 		return error_nomem(error);
 	HEED_TRY(gateway_add(service->gateway, app->models.items, app->models.n, error));
 	HEED_TRY(store_open(service->loop, place, &service->store, error));
+	service->tap = tap_new(service->loop);
+	if (service->tap == NULL)
+		return error_nomem(error);
 	HEED_TRY(make_engine(service, error));
+	HEED_TRY(open_admin(service, error));
 	if (loop_signal(service->loop, SIGTERM, terminate, service) < 0 ||
 	    loop_signal(service->loop, SIGINT, terminate, service) < 0)
 		return error_set(error, HEED_E_IO, "cannot watch signals");
@@ -185,6 +277,7 @@ service_open(struct app *app, struct service **ret_service, struct heed_error *e
 	if (service == NULL)
 		return error_nomem(error);
 	service->app = app;
+	service->began_us = clock_wall_us();
 	r = make(service, error);
 	if (r < 0) {
 		service_close(service);
@@ -192,6 +285,13 @@ service_open(struct app *app, struct service **ret_service, struct heed_error *e
 	}
 	*ret_service = service;
 	return 0;
+}
+
+void
+service_watch(struct service *service, service_live_fn *fn, void *arg)
+{
+	service->live = fn;
+	service->live_arg = arg;
 }
 
 void
@@ -209,7 +309,9 @@ service_close(struct service *service)
 	if (service == NULL)
 		return;
 	stop_sources(service);
+	admin_close(service->admin);
 	engine_free(service->engine);
+	tap_free(service->tap);
 	store_close(service->store);
 	if (service->gateway != NULL)
 		gateway_remove(service->gateway, service->app->models.items,

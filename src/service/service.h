@@ -19,11 +19,19 @@ struct service;
 int service_open(struct app *app, struct service **ret_service, struct heed_error *error);
 /* Run until SIGTERM or SIGINT has drained it; a second signal ends at once. */
 void service_run(struct service *service);
+/* Have fn(arg, record) called for each event and each run that ends (live.h); the log
+ * says nothing of them then. Before service_run. */
+typedef void service_live_fn(void *arg, struct heed_json record);
+void service_watch(struct service *service, service_live_fn *fn, void *arg);
 /* Stop the sources and take everything apart. Takes NULL. */
 void service_close(struct service *service);
 
 /* The store of a configuration: a relative path is relative to the configuration's
  * folder. On the app's arena. HEED_E_NOMEM. */
 int service_store_place(struct app *app, struct heed_str *ret_place);
+/* The path of its admin socket, NUL-terminated; empty when it is to have none. As
+ * configured, or beside the store's file, or (other stores) beside the configuration. On
+ * the app's arena. HEED_E_NOMEM. */
+int service_admin_place(struct app *app, struct heed_str *ret_path);
 
 #endif

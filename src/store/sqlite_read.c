@@ -199,6 +199,7 @@ store_read_events(struct store *store, const struct store_filter *filter,
 	where_text(&query, "e.id", filter->event_id);
 	where_text(&query, "e.type", filter->type);
 	where_text(&query, "e.subject", filter->subject);
+	where_text(&query, "e.source", filter->source);
 	query_number(&query, "e.seq =", filter->event_seq);
 	query_number(&query, "e.parent_run =", filter->parent_run);
 	query_number(&query, "e.received_us >=", filter->since_us);
@@ -248,6 +249,7 @@ store_read_runs(struct store *store, const struct store_filter *filter, store_ru
 	}
 	where_text(&query, "r.name", filter->name);
 	where_text(&query, "e.type", filter->type);
+	where_text(&query, "e.source", filter->source);
 	where_text(&query, "r.class", filter->class);
 	where_text(&query, "e.id", filter->event_id);
 	query_number(&query, "r.id =", filter->run_id);

@@ -242,6 +242,7 @@ struct store_filter {
 	struct heed_str name; /* of the reaction */
 	struct heed_str type; /* of the event */
 	struct heed_str subject;
+	struct heed_str source;
 	struct heed_str class;
 	int64_t run_id;     /* one run; 0: any */
 	int64_t event_seq;  /* one event, or the runs of one event; 0: any */

@@ -170,10 +170,10 @@ def test_explain_tells_the_story(heed):
     heed.stop()
     told = subprocess.run([HEED, "explain", "1", "--config", str(heed.config)],
                           capture_output=True, text=True, check=True).stdout
-    assert "Analyze" in told and "enterprise" in told and "emitted customer_enriched" in told
+    assert "Analyze" in told and "enterprise" in told and "customer_enriched" in told
     listed = subprocess.run([HEED, "runs", "--json", "--config", str(heed.config)],
                             capture_output=True, text=True, check=True).stdout
-    assert {json.loads(line)["reaction"] for line in listed.splitlines()} == {"enrich", "tell"}
+    assert {json.loads(line)["name"] for line in listed.splitlines()} == {"enrich", "tell"}
     wrong = subprocess.run([HEED, "explain", "99", "--config", str(heed.config)],
                            capture_output=True, text=True)
     assert wrong.returncode == 1 and "heed runs" in wrong.stderr

@@ -1,0 +1,143 @@
+/*
+ * record.c - see record.h.
+ */
+#include "cli/record.h"
+
+#include "base/clock.h"
+#include "cli/cli.h"
+
+static void
+set_text(struct json_build *build, const char *name, struct heed_str text)
+{
+	if (text.len > 0)
+		json_set_cstr(build, name, json_str(text));
+}
+
+static void
+set_number(struct json_build *build, const char *name, int64_t number)
+{
+	if (number != 0)
+		json_set_cstr(build, name, json_int(number));
+}
+
+static void
+set_time(struct json_build *build, const char *name, int64_t us)
+{
+	char place[CLOCK_TEXT_SIZE];
+
+	if (us > 0)
+		json_set_cstr(build, name,
+		              json_str(arena_str(build->arena, clock_text(place, us))));
+}
+
+/* Text that is JSON as the value that it is. */
+static void
+set_json(struct json_build *build, const char *name, struct heed_str text)
+{
+	struct heed_json value;
+
+	if (text.len == 0)
+		return;
+	if (json_parse(build->arena, text, &value, NULL) < 0)
+		value = json_str(text);
+	json_set_cstr(build, name, value);
+}
+
+static struct heed_json
+finish(struct json_build *build)
+{
+	struct heed_json value = json_null();
+
+	(void)json_build_end(build, &value);
+	return value;
+}
+
+struct heed_json
+record_event(struct arena *arena, const struct store_event *event, bool with_body)
+{
+	struct json_build build;
+
+	json_object(&build, arena);
+	json_set_cstr(&build, "event", json_str(event->id));
+	json_set_cstr(&build, "source", json_str(event->source));
+	json_set_cstr(&build, "type", json_str(event->type));
+	set_text(&build, "subject", event->subject);
+	json_set_cstr(&build, "seq", json_int(event->seq));
+	set_time(&build, "time", event->time_us);
+	set_time(&build, "received", event->received_us);
+	set_number(&build, "by_run", event->parent_run);
+	set_text(&build, "trace", event->trace);
+	if (with_body)
+		set_json(&build, "body", event->body);
+	return finish(&build);
+}
+
+struct heed_json
+record_run(struct arena *arena, const struct store_run *run,
+           const struct store_event *event)
+{
+	struct json_build build;
+
+	json_object(&build, arena);
+	json_set_cstr(&build, "run", json_int(run->id));
+	json_set_cstr(&build, "flow", json_str(run->flow));
+	json_set_cstr(&build, "name", json_str(run->name));
+	json_set_cstr(&build, "state", json_cstr(store_run_state_name(run->state)));
+	set_text(&build, "class", run->class);
+	set_text(&build, "text", run->text);
+	set_text(&build, "key", run->key);
+	if (event != NULL) {
+		json_set_cstr(&build, "event", json_str(event->id));
+		json_set_cstr(&build, "source", json_str(event->source));
+		json_set_cstr(&build, "type", json_str(event->type));
+	}
+	json_set_cstr(&build, "calls", json_int(run->calls));
+	json_set_cstr(&build, "input_tokens", json_int(run->tokens_in));
+	json_set_cstr(&build, "output_tokens", json_int(run->tokens_out));
+	json_set_cstr(&build, "cost_nano_usd", json_int(run->cost_nano));
+	set_number(&build, "redrives", run->redrives);
+	set_time(&build, "created", run->created_us);
+	set_time(&build, "updated", run->updated_us);
+	set_time(&build, "due", run->due_us);
+	return finish(&build);
+}
+
+struct heed_json
+record_entry(struct arena *arena, const struct store_entry *entry)
+{
+	struct json_build build;
+
+	json_object(&build, arena);
+	json_set_cstr(&build, "n", json_int(entry->n));
+	json_set_cstr(&build, "kind", json_cstr(store_entry_kind_name(entry->kind)));
+	json_set_cstr(&build, "step", json_str(entry->step));
+	json_set_cstr(&build, "state", json_cstr(store_entry_state_name(entry->state)));
+	set_number(&build, "attempt", entry->attempt);
+	set_time(&build, "began", entry->at_us);
+	set_time(&build, "ended", entry->ended_us);
+	set_text(&build, "class", entry->class);
+	if (entry->kind == ENTRY_ASK) {
+		json_set_cstr(&build, "model", json_str(entry->model));
+		json_set_cstr(&build, "input_tokens", json_int(entry->input));
+		set_number(&build, "cached_input_tokens", entry->cached_input);
+		set_number(&build, "cache_write_tokens", entry->cache_write);
+		json_set_cstr(&build, "output_tokens", json_int(entry->output));
+		set_number(&build, "reasoning_tokens", entry->reasoning);
+		json_set_cstr(&build, "cost_nano_usd", json_int(entry->cost_nano));
+	}
+	set_json(&build, "request", entry->request);
+	set_json(&build, "reply", entry->reply);
+	set_text(&build, "detail", entry->detail);
+	return finish(&build);
+}
+
+int
+record_print(struct heed_json value)
+{
+	struct heed_buf buf;
+
+	buf_init(&buf, 0);
+	json_write(&buf, value, JSON_COMPACT);
+	buf_addc(&buf, '\n');
+	return cli_print(&buf);
+}

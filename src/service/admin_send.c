@@ -1,0 +1,87 @@
+/*
+ * admin_send.c - POST /events: events that no source brought. Answered once they are on
+ * disk.
+ */
+#include "base/error.h"
+#include "base/json.h"
+#include "engine/engine.h"
+#include "service/admin.h"
+#include "service/local.h"
+
+static void
+sent(void *arg, const struct delivery *delivery)
+{
+	struct admin_call *call = arg;
+	struct heed_error error = {0};
+	struct json_build build;
+	struct heed_json value = json_null();
+
+	if (delivery->code != 0) {
+		(void)error_set(&error, delivery->code, "the events were not stored: %s",
+		                delivery->text != NULL ? delivery->text
+		                                       : heed_code_text(delivery->code));
+		error_hint(&error, "send them again");
+		admin_problem(call, &error);
+		return;
+	}
+	json_object(&build, &call->exchange->arena);
+	json_set_cstr(&build, "accepted", json_int((int64_t)delivery->n_accepted));
+	json_set_cstr(&build, "duplicates", json_int((int64_t)delivery->n_duplicate));
+	(void)json_build_end(&build, &value);
+	admin_answer(call, 202, value);
+}
+
+static int
+read_events(struct admin_call *call, struct event **ret_events, size_t *ret_n,
+            struct heed_error *error)
+{
+	struct arena *arena = &call->exchange->arena;
+	bool is_list = call->body.kind == HEED_ARRAY;
+	const struct heed_json *items = is_list ? call->body.items : &call->body;
+	size_t n = is_list ? call->body.len : 1;
+	struct event *events = ARENA_ARRAY(arena, struct event, n > 0 ? n : 1);
+	size_t i;
+
+	if (events == NULL)
+		return error_nomem(error);
+	for (i = 0; i < n; i++) {
+		int r = event_from_json(arena, items[i],
+		                        loop_wall_us(call->service->loop), &events[i],
+		                        error);
+
+		if (r < 0) {
+			error_prefix(error, "event %zu", i + 1);
+			return r;
+		}
+	}
+	*ret_events = events;
+	*ret_n = n;
+	return 0;
+}
+
+int
+admin_send(struct admin_call *call, struct heed_error *error)
+{
+	const struct delivery nothing = {.code = 0};
+	struct event *events = NULL;
+	int64_t retry_after_ms = 0;
+	size_t n = 0;
+	int r;
+
+	HEED_TRY(read_events(call, &events, &n, error));
+	if (n == 0) {
+		sent(call, &nothing);
+		return 0;
+	}
+	r = engine_send(call->service->engine, events, n, sent, call, &retry_after_ms);
+	if (r == HEED_E_BUSY) {
+		(void)error_set(error, r, "%s",
+		                call->service->stopping
+		                        ? "heed is stopping and takes no more events"
+		                        : "the queue is full: nothing was stored");
+		error_hint(error, "send them again later");
+	} else if (r < 0) {
+		(void)error_set(error, r, "%s", heed_code_text(r));
+	}
+	return r;
+}
