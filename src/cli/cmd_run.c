@@ -8,6 +8,7 @@
 static const struct cli_option options[] = {
 	{"--config", "FILE", "the configuration (default: heed.yaml)"},
 	{"--json", NULL, "the log as JSON"},
+	{"--once", NULL, "handle what is there, then end"},
 	{NULL, NULL, NULL},
 };
 
@@ -24,6 +25,7 @@ run(int argc, char **argv)
 		return r;
 	log_setup(LOG_INFO, cli_has(&args, "--json") ? LOG_JSON : LOG_TEXT);
 	r = cli_load(&args, &app);
+	app.once = cli_has(&args, "--once");
 	if (r == 0 && service_open(&app, &service, &error) < 0)
 		r = cli_fail(&args, &error);
 	else if (r == 0)
@@ -35,10 +37,9 @@ run(int argc, char **argv)
 
 const struct command cmd_run = {
 	.name = "run",
-	.usage = "[--json] [FILE]",
-	.help = "Run: take events, react, until SIGTERM; what is unfinished goes on at "
-		"the next "
-		"start.",
+	.usage = "[--json] [--once] [FILE]",
+	.help = "Run: take events, react, until SIGTERM (or, with --once, until all that "
+		"is there is handled); what is unfinished goes on at the next start.",
 	.options = options,
 	.run = run,
 };

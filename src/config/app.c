@@ -61,6 +61,22 @@ find_source_kind(struct bind *bind, const struct conf_node *type)
 	return NULL;
 }
 
+static struct app *
+app_of(struct bind *bind)
+{
+	return (struct app *)((char *)bind - offsetof(struct app, bind));
+}
+
+/* The folder of the configuration file; empty when it is the current one. */
+static struct heed_str
+folder_of(const struct app *app)
+{
+	const char *slash = strrchr(app->path, '/');
+	size_t len = slash != NULL ? (size_t)(slash - app->path) : 0;
+
+	return (struct heed_str){app->path, slash == app->path ? 1 : len};
+}
+
 static int
 bind_source(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
             struct app_source *ret_source)
@@ -89,6 +105,7 @@ bind_source(struct bind *bind, const struct conf_node *key, const struct conf_no
 		return HEED_E_NOMEM;
 	source->kind = kind;
 	source->name = key->text;
+	source->folder = folder_of(app_of(bind));
 	bind->roots = kind->roots;
 	r = bind_record(bind, &rest, kind->options, source);
 	bind->roots = outer;
@@ -99,12 +116,6 @@ bind_source(struct bind *bind, const struct conf_node *key, const struct conf_no
 		                    error.text);
 	*ret_source = (struct app_source){source, key};
 	return 0;
-}
-
-static struct app *
-app_of(struct bind *bind)
-{
-	return (struct app *)((char *)bind - offsetof(struct app, bind));
 }
 
 static int

@@ -30,6 +30,7 @@ struct app {
 	struct bind bind;
 	struct conf_node *root;
 	const char *path;
+	bool once; /* run: sources end after what is there, then heed does */
 
 	int64_t version;
 	struct heed_str name;

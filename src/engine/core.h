@@ -211,7 +211,7 @@ struct engine {
 	int64_t drain_until_ms;
 	struct arena memory; /* lives as long as the engine */
 	struct source **sources;
-	size_t n_sources, cap_sources, n_ended;
+	size_t n_sources, cap_sources;
 	struct action_world world;
 	struct wait_list waits[WAIT_BUCKETS];
 	struct waiting_list searching; /* among events that came before the wait */

@@ -160,11 +160,18 @@ engine_attach(struct engine *engine, struct source *source)
 void
 source_ended(struct source *source)
 {
-	struct engine *engine = source->engine;
+	source->ended = true;
+}
 
-	engine->n_ended++;
-	if (engine->options.ended != NULL && engine->n_ended == engine->n_sources)
-		engine->options.ended(engine->options.arg);
+bool
+engine_sources_ended(const struct engine *engine)
+{
+	size_t i;
+
+	for (i = 0; i < engine->n_sources; i++)
+		if (engine->sources[i]->ends && !engine->sources[i]->ended)
+			return false;
+	return true;
 }
 
 bool

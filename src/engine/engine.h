@@ -60,8 +60,6 @@ struct engine_options {
 	void (*arrived)(void *arg, const struct arrival *arrival);
 	/* A run ended. May be NULL. */
 	void (*watch)(void *arg, const struct run *run);
-	/* All sources came to their end. May be NULL. */
-	void (*ended)(void *arg);
 	void *arg;
 };
 
@@ -81,6 +79,8 @@ int engine_start(struct engine *engine, struct heed_error *error);
 void engine_drain(struct engine *engine, loop_fn *done, void *arg);
 /* Nothing is ready, active or waiting for a commit (timers may be armed). */
 bool engine_idle(const struct engine *engine);
+/* All sources that come to an end by themselves have done so. */
+bool engine_sources_ended(const struct engine *engine);
 /* Runs that wait for a timer (retries). */
 size_t engine_waiting(const struct engine *engine);
 

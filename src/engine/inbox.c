@@ -212,7 +212,16 @@ inbox_pressure(struct engine *engine)
 void
 source_report(struct source *source, const struct heed_error *error)
 {
-	log_event(LOG_WARN, "source", LOG_S("source", source->name),
-	          LOG_S("error", str_of(error->text)),
-	          LOG_S("hint", str_of(error->hint)));
+	uint64_t what = error != NULL ? str_hash(str_of(error->text)) | 1 : 0;
+
+	if (what == source->reported)
+		return;
+	source->reported = what;
+	if (error == NULL)
+		log_event(LOG_INFO, "source is well again",
+		          LOG_S("source", source->name));
+	else
+		log_event(LOG_WARN, "source", LOG_S("source", source->name),
+		          LOG_S("error", str_of(error->text)),
+		          LOG_S("hint", str_of(error->hint)));
 }

@@ -46,7 +46,12 @@ struct source {
 	struct heed_str name;
 	struct engine *engine;
 	struct loop *loop;
-	bool paused; /* kept by the engine around pause and resume */
+	struct heed_str folder; /* of the configuration: relative paths start there */
+	bool once;              /* end after what is there, also when told to follow */
+	bool ends;              /* set by start: it comes to an end by itself */
+	bool ended;             /* source_ended was called */
+	bool paused;            /* kept by the engine around pause and resume */
+	uint64_t reported;      /* hash of what is wrong with it; 0: nothing */
 };
 
 /* What became of a delivery. */
@@ -69,10 +74,11 @@ int source_deliver(struct source *source, const struct event *events, size_t n,
                    int64_t *ret_retry_after_ms);
 /* Is a run unfinished that was started by an event of this CloudEvents `uri`? */
 bool source_is_busy(const struct source *source, struct heed_str uri);
-/* The source came to its end (a file without `follow`); when all have, `heed run --once`
- * ends. */
+/* The source came to its end (a file without `follow`); when all that end have, `heed run
+ * --once` ends. */
 void source_ended(struct source *source);
-/* Something is wrong and goes on: logged once per change, shown by heed sources. */
+/* Something is wrong and goes on, or (NULL) nothing is any more: logged when it changes.
+ */
 void source_report(struct source *source, const struct heed_error *error);
 
 /* All kinds of this build, NULL-terminated (src/source/kinds.c). */

@@ -4,6 +4,7 @@
 #ifndef HEED_SERVICE_LOCAL_H
 #define HEED_SERVICE_LOCAL_H
 
+#include "service/once.h"
 #include "service/service.h"
 
 struct admin;
@@ -20,6 +21,7 @@ struct service {
 	struct tap *tap;
 	struct admin *admin; /* NULL: none */
 	size_t n_started;    /* sources */
+	struct once once;
 	bool stopping;
 	int64_t began_us;
 	service_live_fn *live; /* may be NULL */

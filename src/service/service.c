@@ -213,6 +213,7 @@ start_sources(struct service *service, struct heed_error *error)
 		struct source *source = app->sources[i].source;
 		struct heed_str position = {NULL, 0};
 
+		source->once = app->once;
 		HEED_TRY(store_read_cursor(service->store, source->name, &app->arena,
 		                           &position, error));
 		if (source->kind->start(source, position, error) < 0) {
@@ -265,7 +266,11 @@ make(struct service *service, struct heed_error *error)
 	if (loop_signal(service->loop, SIGTERM, terminate, service) < 0 ||
 	    loop_signal(service->loop, SIGINT, terminate, service) < 0)
 		return error_set(error, HEED_E_IO, "cannot watch signals");
-	return start_sources(service, error);
+	HEED_TRY(start_sources(service, error));
+	if (app->once)
+		once_begin(&service->once, service->engine, service->loop, terminate,
+		           service);
+	return 0;
 }
 
 int
@@ -308,6 +313,7 @@ service_close(struct service *service)
 {
 	if (service == NULL)
 		return;
+	once_end(&service->once);
 	stop_sources(service);
 	admin_close(service->admin);
 	engine_free(service->engine);

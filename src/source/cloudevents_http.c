@@ -55,6 +55,15 @@ cloudevents_looks_like(struct heed_json root)
 }
 
 int
+cloudevents_fail_plain(struct heed_error *error)
+{
+	return error_set(
+		error, HEED_E_INVALID,
+		"this is no CloudEvent (there is no specversion), and the source "
+		"has no mapping for other JSON");
+}
+
+int
 cloudevents_from_json(struct arena *arena, struct heed_json root, int64_t now_us,
                       struct event **ret_events, size_t *ret_n, struct heed_error *error)
 {

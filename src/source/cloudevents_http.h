@@ -42,5 +42,7 @@ cloudevents_from_json(struct arena *arena, struct heed_json root, int64_t now_us
                       struct event **ret_events, size_t *ret_n, struct heed_error *error);
 /* Does it look like an event in JSON format, or a list of those? */
 bool cloudevents_looks_like(struct heed_json root);
+/* Say that it does not, and that there is no mapping. HEED_E_INVALID. */
+int cloudevents_fail_plain(struct heed_error *error);
 
 #endif

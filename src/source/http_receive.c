@@ -218,10 +218,7 @@ read_plain(const struct http_source *http, struct parsed *parsed,
 	if (mapped)
 		return read_input(parsed, exchange, body, error);
 	if (!cloudevents_looks_like(body))
-		return error_set(
-			error, HEED_E_INVALID,
-			"this is no CloudEvent (there is no specversion), and the source "
-			"has no mapping for other JSON");
+		return cloudevents_fail_plain(error);
 	return cloudevents_from_json(&exchange->arena, body, clock_wall_us(),
 	                             &parsed->events, &parsed->n, error);
 }

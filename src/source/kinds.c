@@ -4,6 +4,7 @@
 #include "source/kinds.h"
 
 const struct source_kind *const source_kinds[] = {
+	&source_file,
 	&source_http,
 	&source_schedule,
 	NULL,
