@@ -33,7 +33,7 @@ get_schema(void)
 	if (schema == NULL) {
 		arena_init(&arena, 0);
 		if (json_parse(&arena, str_of(schema_text), &document, NULL) != 0 ||
-		    schema_new(document, 0, &schema, NULL) != 0)
+		    schema_new(document, NULL, 0, &schema, NULL) != 0)
 			abort();
 	}
 	return schema;

@@ -160,20 +160,28 @@ distance(struct heed_str a, struct heed_str b)
 	return rows[a.len % 3][b.len];
 }
 
+/* `*best` is one more than the least distance so far. */
+bool
+error_nearer(struct heed_str name, struct heed_str other, size_t *best)
+{
+	size_t limit = *best > 0 ? *best - 1 : (name.len > 3 ? name.len / 3 : 1) + 1;
+	size_t d = distance(name, other);
+
+	/* Names of which nothing is the same are not near, however short. */
+	if (d >= limit || (d > 0 && d >= name.len))
+		return false;
+	*best = d + 1;
+	return true;
+}
+
 const char *
 error_nearest(struct heed_str name, const char *const *names, size_t n)
 {
-	const char *best = NULL;
-	size_t best_distance = (name.len > 3 ? name.len / 3 : 1) + 1;
-	size_t i;
+	const char *near = NULL;
+	size_t best = 0;
 
-	for (i = 0; i < n; i++) {
-		size_t d = distance(name, str_of(names[i]));
-
-		if (d < best_distance) {
-			best_distance = d;
-			best = names[i];
-		}
-	}
-	return best;
+	for (size_t i = 0; i < n; i++)
+		if (error_nearer(name, str_of(names[i]), &best))
+			near = names[i];
+	return near;
 }

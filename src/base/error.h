@@ -28,5 +28,8 @@ int error_nomem(struct heed_error *error);
 /* The one of `n` names that is nearest to `name` (edit distance, at most a third of it),
  * for "did you mean ...?"; NULL when none is near. */
 const char *error_nearest(struct heed_str name, const char *const *names, size_t n);
+/* For names that are in no such list: is `other` nearer to `name` than what was before?
+ * `*best` starts at zero. */
+bool error_nearer(struct heed_str name, struct heed_str other, size_t *best);
 
 #endif

@@ -16,6 +16,7 @@ const struct command *const commands[] = {
 	&cmd_runs,
 	&cmd_explain,
 	&cmd_docs,
+	&cmd_schema,
 	&cmd_version,
 	NULL,
 };

@@ -344,7 +344,7 @@ bind_schema(struct bind *bind, const struct conf_node *node, struct schema **ret
 	int r;
 
 	HEED_TRY(conf_json(bind->arena, node, 0, &document));
-	r = schema_new(document, SCHEMA_STRICT | SCHEMA_FORMATS, &schema, &error);
+	r = schema_new(document, NULL, SCHEMA_STRICT | SCHEMA_FORMATS, &schema, &error);
 	if (r == HEED_E_NOMEM)
 		return r;
 	if (r < 0)

@@ -587,7 +587,7 @@ test_generated_schema(void **state)
 	option_schema_write(&text, rows);
 	assert_int_equal(json_parse(&fixture->arena, buf_str(&text), &document, NULL), 0);
 	buf_done(&text);
-	if (schema_new(document, SCHEMA_STRICT, &schema, &error) != 0)
+	if (schema_new(document, NULL, SCHEMA_STRICT, &schema, &error) != 0)
 		fail_msg("%s at %s", error.text, error.where);
 	assert_true(accepts(
 		fixture, schema,

@@ -148,7 +148,7 @@ test_reading(void **state)
 	struct schema *schema;
 
 	(void)state;
-	assert_int_equal(schema_new(json(SEGMENT), 0, &schema, &error), 0);
+	assert_int_equal(schema_new(json(SEGMENT), NULL, 0, &schema, &error), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct structured_report report;
 		struct heed_json answer;
@@ -175,7 +175,8 @@ test_reading_bare_words(void **state)
 
 	(void)state;
 	assert_int_equal(
-		schema_new(json("{\"enum\":[\"yes\",\"no\"]}"), 0, &schema, &error), 0);
+		schema_new(json("{\"enum\":[\"yes\",\"no\"]}"), NULL, 0, &schema, &error),
+		0);
 	assert_int_equal(
 		structured_read(schema, HEED_STR("yes\n"), &arena, &answer, &report), 0);
 	assert_json(answer, "\"yes\"");
