@@ -243,6 +243,13 @@ const struct option app_options[] = {
          .offset = offsetof(struct app, limits),
          .rows = engine_limit_options,
          .help = "bounds of the engine"},
+	{.name = "budgets",
+         .kind = OPTION_LIST,
+         .offset = offsetof(struct app, budgets),
+         .rows = budget_options,
+         .size = sizeof(struct budget),
+         .help = "what may be spent, by event type, reaction, model or in all, in an "
+                 "hour, day or month"},
 	OPTION_ROWS_END,
 };
 
@@ -284,9 +291,11 @@ static int
 check_whole(struct app *app)
 {
 	int models = check_models(app);
+	int budgets = app_check_budgets(app);
 	int expressions = bind_check_exprs(&app->bind);
 
-	return models < 0 ? models : expressions;
+	app_warn_of_prices(app);
+	return models < 0 ? models : budgets < 0 ? budgets : expressions;
 }
 
 /* Ready to bind; app_done in any case. */
@@ -297,6 +306,7 @@ app_begin(struct app *app, const char *path, struct heed_error *error)
 	app->generation.refs = 1;
 	arena_init(&app->arena, 16 * 1024);
 	conf_problems_init(&app->problems, &app->arena);
+	conf_problems_init(&app->warnings, &app->arena);
 	app->path = arena_cstr(&app->arena, str_of(path));
 	app->exprs = expr_set_new();
 	if (app->exprs == NULL || app->path == NULL)

@@ -27,6 +27,7 @@ struct app {
 	struct arena arena;
 	struct expr_set *exprs;
 	struct conf_problems problems;
+	struct conf_problems warnings; /* what may be meant so */
 	struct bind bind;
 	struct conf_node *root;
 	const char *path;
@@ -39,6 +40,7 @@ struct app {
 	struct option_list models;      /* struct model */
 	struct option_list connections; /* struct connection */
 	struct engine_limits limits;
+	struct option_list budgets; /* struct budget */
 	struct app_source *sources;
 	size_t n_sources;
 	struct definition **definitions;
@@ -69,5 +71,11 @@ int app_revive(struct heed_str flow, struct heed_str name, struct heed_str text,
                struct definition **ret_definition, struct heed_error *error);
 /* Append the problems as text, a line each: "file:line:column: what (hint)". */
 void app_write_problems(const struct app *app, struct heed_buf *buf);
+
+/* ---- app_budgets.c: what only the whole can tell of prices and budgets */
+/* Adds problems; HEED_E_CONFIG. */
+int app_check_budgets(struct app *app);
+/* Adds warnings. */
+void app_warn_of_prices(struct app *app);
 
 #endif

@@ -256,22 +256,40 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
 /* ---- performing
  * -------------------------------------------------------------------------- */
 
-/* Copied: the model is another generation's, which may be gone before the run. */
-static void
-name_model(struct entry *entry)
-{
-	entry->model =
-		arena_str(&entry->run->arena, model_label(ticket_model(entry->ticket)));
-}
-
 static void
 admitted(void *arg)
 {
 	struct entry *entry = arg;
+	const struct model *other = ticket_model(entry->ticket);
+	struct heed_error error;
 
-	name_model(entry);
-	entry->dirty = true;
-	run_commit(entry->run);
+	if (spend_reserve(entry, &other, &error) == 0) {
+		entry->dirty = true;
+		run_commit(entry->run);
+	} else { /* a budget says no by now: begin again with asking it */
+		run_advance(entry->run);
+	}
+}
+
+/* Leave from the budgets to ask a model, its turn, and then the money. */
+static int
+admit(struct entry *entry, const struct model *model, struct heed_error *error)
+{
+	struct engine *engine = entry->run->engine;
+	int r;
+
+	entry->hops = 0;
+	entry->refusal.account = NULL;
+	do {
+		r = spend_choose(entry, &model, error);
+		if (r == 0)
+			r = gateway_admit(engine->options.gateway, model,
+			                  &entry->question, admitted, entry,
+			                  &entry->ticket, error);
+		if (r == 0)
+			r = spend_reserve(entry, &model, error);
+	} while (r == SPEND_OTHER);
+	return r;
 }
 
 /* What the question may cost at most, whoever of the fallbacks answers it. */
@@ -289,8 +307,8 @@ cost_at_most(const struct entry *entry, const struct model *model)
 	return most;
 }
 
-/* May the question be asked within what its run may spend? What is under way counts with
- * what it may cost at most. */
+/* May the question be asked within what its run may spend? What is under way, or was cut
+ * off, counts with what it may cost at most. */
 static int
 check_cost(const struct entry *entry, const struct model *model, struct heed_error *error)
 {
@@ -304,11 +322,8 @@ check_cost(const struct entry *entry, const struct model *model, struct heed_err
 	spent = cost_at_most(entry, model);
 	TAILQ_FOREACH(other, &run->entries, link)
 	{
-		if (other->kind != ENTRY_ASK || other == entry)
-			continue;
-		spent += other->state == ENTRY_INTENDED && other->ticket != NULL
-		                 ? cost_at_most(other, ticket_model(other->ticket))
-		                 : other->cost_nano;
+		if (other->kind == ENTRY_ASK && other != entry)
+			spent += other->cost_nano + other->reserved_nano;
 	}
 	if (spent <= bound)
 		return 0;
@@ -332,18 +347,17 @@ ask_admit(struct entry *entry)
 		              "there is no model \"%.*s\" any more",
 		              STR_ARG(entry->ask->model));
 	else if ((r = check_cost(entry, model, &error)) == 0)
-		r = gateway_admit(engine->options.gateway, model, &entry->question,
-		                  admitted, entry, &entry->ticket, &error);
+		r = admit(entry, model, &error);
 	if (r >= 0) {
-		if (r == 0)
-			name_model(entry);
+		entry->dirty = r == 0; /* not before it may be asked */
 		return r;
 	}
 	entry->state = ENTRY_FAILED;
 	entry->todo = false;
 	entry->dirty = true;
 	entry->code = r;
-	entry->class = str_of(retry_class(r) ? "busy" : "permanent");
+	entry->class = r == HEED_E_LIMIT ? HEED_STR("budget")
+	                                 : str_of(retry_class(r) ? "busy" : "permanent");
 	entry->detail = arena_str(&entry->run->arena, str_of(error.text));
 	entry->run->advance = true;
 	return r;
@@ -359,10 +373,11 @@ replied(void *arg, const struct model_reply *reply)
 	entry->ticket = NULL;
 	entry->state = reply->code == 0 ? ENTRY_DONE : ENTRY_FAILED;
 	entry->code = reply->code;
-	entry->class = reply->code == 0 ? (struct heed_str){NULL, 0}
-	                                : str_of(model_class_name(reply->class));
-	entry->usage = reply->usage;
-	entry->cost_nano = reply->cost_nano;
+	entry->class = str_of(reply->code != 0 ? model_class_name(reply->class)
+	                      : reply->cached  ? "cached"
+	                      : reply->shared  ? "shared"
+	                                       : NULL);
+	spend_settle(entry, reply);
 	entry->retry_after_ms = reply->retry_after_ms;
 	entry->detail = arena_str(&run->arena, reply->message);
 	if (reply->model.len > 0)
@@ -381,6 +396,28 @@ ask_perform(struct entry *entry)
 void
 ask_cancel(struct entry *entry)
 {
+	if (entry->ticket == NULL)
+		return;
 	gateway_cancel(entry->ticket);
 	entry->ticket = NULL;
+	spend_drop(entry);
+}
+
+void
+ask_give_up(struct run *run)
+{
+	struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		if (entry->kind != ENTRY_ASK || entry->state != ENTRY_INTENDED)
+			continue;
+		ask_cancel(entry);
+		entry->todo = false;
+		entry->dirty = entry->stored || entry->writing;
+		entry->state = ENTRY_FAILED;
+		entry->class = HEED_STR("cut_off");
+		entry->detail = HEED_STR("the run ended before the reply came");
+		entry->ended_us = loop_wall_us(run->engine->loop);
+	}
 }

@@ -24,6 +24,7 @@
 
 #include "base/map.h"
 #include "engine/engine.h"
+#include "engine/ledger.h"
 #include "model/model.h"
 #include "store/store.h"
 
@@ -55,9 +56,14 @@ struct entry {
 	bool loaded;  /* from the store, and not looked at since */
 	int64_t at_us, ended_us;
 	int64_t due_us; /* a failed one: when the next may start; 0: not decided */
-	struct heed_str model;
+	struct heed_str asked; /* the model's name in the configuration; empty: none */
+	struct heed_str model; /* what answers, as its provider calls it */
 	struct model_usage usage;
 	int64_t cost_nano;
+	int64_t reserved_nano; /* as in store_entry */
+	int hops;              /* models that the budgets named instead */
+	struct ledger_refusal refusal; /* the first to open of what stood in the way */
+	int64_t refused_nano;
 	struct heed_str class; /* of a failure */
 	struct heed_str request;
 	struct heed_str reply;
@@ -136,6 +142,9 @@ struct run {
 	int64_t created_us, due_us, started_ms;
 	int redrives;
 	struct loop_timer timer; /* WAITING: until due_us */
+	struct account *held_by; /* a budget that this pass found spent, */
+	int64_t held_until_us;   /* and when it opens */
+	struct ledger_wait wait; /* WAITING for it, instead of due_us */
 	struct loop_timer again; /* what could not be done is tried again */
 	int troubles;            /* passes without memory, in a row */
 	struct heed_str class;   /* of the verdict */
@@ -158,6 +167,9 @@ struct run {
 	} stop;           /* see flow_stop; of this pass */
 	struct ack *acks; /* signals whose senders wait for the commit */
 };
+
+struct notice;
+TAILQ_HEAD(notice_list, notice);
 
 /* One transaction under way, and what follows when it is written. */
 struct batch {
@@ -210,6 +222,8 @@ struct engine {
 	void *drained_arg;
 	int64_t drain_until_ms;
 	struct arena memory; /* lives as long as the engine */
+	struct ledger *ledger;
+	struct notice_list notices; /* being sent */
 	struct source **sources;
 	size_t n_sources, cap_sources;
 	struct action_world world;
@@ -294,6 +308,8 @@ void batch_commit(struct batch *batch);
 struct entry *journal_add(struct run *run, enum entry_kind kind, struct heed_str step);
 /* Has it anything to write? */
 bool journal_is_dirty(const struct run *run);
+/* Was a model really called, or will it be? */
+bool journal_is_call(const struct entry *entry);
 /* A statement on the store's own database that is to be done by the commit. */
 bool journal_is_transactional(const struct entry *entry);
 /* Put what is dirty of the run and its entries into `tx`. Statements on the store's own
@@ -348,9 +364,12 @@ void dispatch_soon(struct engine *engine);
 void dispatch_turn(void *engine); /* timer callback */
 
 /* ---- ask.c, effect.c */
-int ask_admit(struct entry *entry); /* 0, HEED_WAIT, or a failure recorded in the entry */
+/* 0, HEED_WAIT, SPEND_HELD, or a failure recorded in the entry */
+int ask_admit(struct entry *entry);
 void ask_perform(struct entry *entry);
 void ask_cancel(struct entry *entry);
+/* The run has ended: what was asked and not answered is recorded as cut off. */
+void ask_give_up(struct run *run);
 void effect_perform(struct entry *entry);
 void effect_cancel(struct entry *entry);
 /* After a restart: what an intended effect means now. */
@@ -394,6 +413,29 @@ int recover_run(struct recovery *recovery, const struct store_run *row,
                 const struct store_event *event);
 /* Fill the lanes of queues that began to block with the dead letters of the store. */
 int recover_blockers(struct engine *engine, struct heed_error *error);
+
+/* ---- spend.c */
+#define SPEND_HELD 2  /* a budget is spent: run->held_by, due_us */
+#define SPEND_OTHER 3 /* another model is to be tried */
+/* May *model be asked now? 0, with what the budgets want asked instead; SPEND_HELD;
+ * HEED_E_LIMIT with words: never. */
+int spend_choose(struct entry *entry, const struct model **model,
+                 struct heed_error *error);
+/* The ticket is admitted: reserve for its model. Otherwise the ticket is given back:
+ * SPEND_OTHER, SPEND_HELD, HEED_E_LIMIT. */
+int spend_reserve(struct entry *entry, const struct model **model,
+                  struct heed_error *error);
+/* Take usage and cost over from the reply. */
+void spend_settle(struct entry *entry, const struct model_reply *reply);
+/* The ask was given up: what was called stays spent, the rest is free again. */
+void spend_drop(struct entry *entry);
+/* The ledger's: make an event of it. */
+void notice_of_budget(void *engine, enum ledger_notice notice,
+                      const struct ledger_view *view);
+void notices_free(struct engine *engine);
+/* The run goes to WAITING: wait for the budget that this pass found spent, if any. True
+ * when there is nothing else to wait for. */
+bool spend_wait(struct run *run);
 
 /* ---- retry.c */
 bool retry_class(int code);

@@ -58,11 +58,14 @@ engine_new(const struct engine_options *options, struct engine **ret_engine)
 	arena_init(&engine->memory, 0);
 	TAILQ_INIT(&engine->all);
 	TAILQ_INIT(&engine->waiting);
+	TAILQ_INIT(&engine->notices);
 	TAILQ_INIT(&engine->busy);
 	TAILQ_INIT(&engine->all_queues);
 	wait_init(engine);
 	loop_timer_init(&engine->dispatch_timer, dispatch_turn, engine);
-	if (routes_new(NULL, 0, &engine->routes) < 0) {
+	if (routes_new(NULL, 0, &engine->routes) < 0 ||
+	    ledger_new(engine->loop, notice_of_budget, engine, &engine->ledger) < 0) {
+		routes_free(engine->routes);
 		mem_free(engine);
 		return HEED_E_NOMEM;
 	}
@@ -119,6 +122,8 @@ engine_free(struct engine *engine)
 	wait_done(engine);
 	set_current(engine, NULL, 0);
 	routes_free(engine->routes);
+	notices_free(engine);
+	ledger_free(engine->ledger);
 	map_done(&engine->queues);
 	map_done(&engine->runs);
 	map_done(&engine->definitions);
@@ -259,7 +264,7 @@ run_view(const struct run *run, struct run_view *ret_view)
 			entry->kind == ENTRY_ACT || entry->kind == ENTRY_EMIT;
 		if (entry->kind != ENTRY_ASK)
 			continue;
-		ret_view->calls++;
+		ret_view->calls += journal_is_call(entry);
 		ret_view->input_tokens += entry->usage.input;
 		ret_view->output_tokens += entry->usage.output;
 		ret_view->cost_nano += entry->cost_nano;

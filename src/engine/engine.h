@@ -17,6 +17,7 @@
 #ifndef HEED_ENGINE_ENGINE_H
 #define HEED_ENGINE_ENGINE_H
 
+#include "engine/budget.h"
 #include "engine/flow.h"
 #include "engine/source.h"
 #include "heed.h"
@@ -70,6 +71,11 @@ void engine_free(struct engine *engine);
  * store's: which dead letters later events of their key are to wait for is not known. */
 int engine_define(struct engine *engine, struct definition *const *definitions, size_t n,
                   struct heed_error *error);
+/* Keep these budgets from now on (borrowed until the next call); before engine_start, too.
+ * What was spent is read from the store; runs that wait go on as far as a limit is higher
+ * now. HEED_E_NOMEM: as before; what the store says. */
+int engine_set_budgets(struct engine *engine, const struct budget *budgets, size_t n,
+                       struct heed_error *error);
 /* Make a source known; its owner starts and stops it. */
 int engine_attach(struct engine *engine, struct source *source);
 /* Load unfinished runs and go on with them, then let sources deliver. */

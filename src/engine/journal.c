@@ -59,6 +59,13 @@ journal_effect_key(struct run *run, struct heed_str step)
 	return arena_str(&run->arena, id_uuid5(place, id_space, name));
 }
 
+bool
+journal_is_call(const struct entry *entry)
+{
+	return entry->kind == ENTRY_ASK && entry->asked.len > 0 &&
+	       !str_is(entry->class, "cached") && !str_is(entry->class, "shared");
+}
+
 /* What was spent so far. */
 static void
 sum_up(const struct run *run, struct store_run *row)
@@ -72,7 +79,7 @@ sum_up(const struct run *run, struct store_run *row)
 		row->tokens_in += entry->usage.input;
 		row->tokens_out += entry->usage.output;
 		row->cost_nano += entry->cost_nano;
-		row->calls++;
+		row->calls += journal_is_call(entry);
 	}
 }
 
@@ -126,6 +133,7 @@ write_entry(const struct entry *entry, struct store_tx *tx)
 		.attempt = entry->attempt,
 		.at_us = entry->at_us,
 		.ended_us = entry->ended_us,
+		.asked = entry->asked,
 		.model = entry->model,
 		.input = entry->usage.input,
 		.cached_input = entry->usage.cached_input,
@@ -133,6 +141,7 @@ write_entry(const struct entry *entry, struct store_tx *tx)
 		.output = entry->usage.output,
 		.reasoning = entry->usage.reasoning,
 		.cost_nano = entry->cost_nano,
+		.reserved_nano = entry->reserved_nano,
 		.class = entry->class,
 		.request = entry->request,
 		.reply = entry->reply,

@@ -47,6 +47,7 @@ load_entry(void *arg, const struct store_entry *row)
 	entry->attempt = row->attempt;
 	entry->at_us = row->at_us;
 	entry->ended_us = row->ended_us;
+	entry->asked = arena_str(arena, row->asked);
 	entry->model = arena_str(arena, row->model);
 	entry->usage = (struct model_usage){.input = row->input,
 	                                    .cached_input = row->cached_input,
@@ -54,6 +55,7 @@ load_entry(void *arg, const struct store_entry *row)
 	                                    .output = row->output,
 	                                    .reasoning = row->reasoning};
 	entry->cost_nano = row->cost_nano;
+	entry->reserved_nano = row->reserved_nano;
 	entry->class = arena_str(arena, row->class);
 	entry->request = arena_str(arena, row->request);
 	entry->reply = arena_str(arena, row->reply);

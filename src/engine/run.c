@@ -142,6 +142,7 @@ leave_state(struct run *run)
 	case RUN_WAITING:
 		TAILQ_REMOVE(&run->engine->waiting, run, link);
 		loop_timer_clear(run->engine->loop, &run->timer);
+		ledger_leave(&run->wait);
 		break;
 	default:
 		break;
@@ -177,10 +178,12 @@ run_set_state(struct run *run, enum run_state state)
 		break;
 	case RUN_WAITING:
 		TAILQ_INSERT_TAIL(&engine->waiting, run, link);
-		arm(run);
+		if (!spend_wait(run))
+			arm(run);
 		run->dirty = true;
 		break;
 	default:
+		ask_give_up(run);
 		run->dirty = true;
 		break;
 	}
@@ -203,13 +206,14 @@ admit_entries(struct run *run)
 
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
+		int r = 0;
+
 		if (entry->state != ENTRY_INTENDED || entry->kind == ENTRY_WAIT ||
 		    entry->kind == ENTRY_START)
 			continue;
-		busy = true;
-		if (entry->kind == ENTRY_ASK && entry->todo && entry->ticket == NULL &&
-		    ask_admit(entry) == HEED_WAIT)
-			entry->dirty = false;
+		if (entry->kind == ENTRY_ASK && entry->todo && entry->ticket == NULL)
+			r = ask_admit(entry);
+		busy = busy || r != SPEND_HELD;
 	}
 	return busy;
 }
@@ -312,6 +316,8 @@ run_pass(struct run *run)
 	run->due_us = 0;
 	run->stop.code = 0;
 	loop_timer_clear(run->engine->loop, &run->timer);
+	run->held_by = NULL;
+	run->class = run->text = (struct heed_str){NULL, 0};
 	r = read_event(run);
 	if (r == 0)
 		r = run->definition->kind->step(run);

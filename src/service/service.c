@@ -200,6 +200,8 @@ make_engine(struct service *service, struct heed_error *error)
 	for (i = 0; i < app->n_sources; i++)
 		if (engine_attach(service->engine, app->sources[i].source) < 0)
 			return error_nomem(error);
+	HEED_TRY(engine_set_budgets(service->engine, app->budgets.items, app->budgets.n,
+	                            error));
 	return engine_start(service->engine, error);
 }
 
