@@ -1,0 +1,66 @@
+"""What the demos share: heed on a folder of its own, fed over HTTP, and what came of it."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+
+class Demo:
+    """`name` is the example's folder; its configuration reads NAME_LISTEN and NAME_STORE."""
+
+    def __init__(self, name, path="/", **env):
+        self.here = Path(__file__).resolve().parent / name
+        self.heed = os.environ.get("HEED", str(self.here.parents[1] / "build/src/cli/heed"))
+        self.folder = tempfile.mkdtemp(prefix=f"heed-{name}-")
+        self.store = f"{name.upper()}_STORE"
+        self.env = {**os.environ, f"{name.upper()}_LISTEN": "127.0.0.1:0",
+                    self.store: f"sqlite:{self.folder}/{name}.db", **env}
+        self.config = str(self.here / "heed.yaml")
+        self.path = path
+        self._start()
+
+    def _start(self):
+        self.process = subprocess.Popen([self.heed, "run", self.config], env=self.env,
+                                        stderr=subprocess.PIPE, text=True)
+        said = []
+        for line in self.process.stderr:
+            said.append(line)
+            if found := re.search(r"http on port (\d+)", line):
+                self.url = f"http://127.0.0.1:{found[1]}{self.path}"
+            if " running " in line:
+                return
+        sys.stderr.writelines(said)
+        sys.exit(self.process.wait())
+
+    def send(self, what, body, headers):
+        """Post one request and print what was answered."""
+        request = urllib.request.Request(self.url, data=body, headers=headers)
+        try:
+            reply = urllib.request.urlopen(request, timeout=10)
+        except urllib.error.HTTPError as error:
+            reply = error
+        with reply:
+            print(f"sent {what:24} -> {reply.status} {reply.read().decode().strip()}")
+
+    def show(self):
+        """End heed, which finishes what is under way, and show what came of the events."""
+        self.process.terminate()
+        self.process.stderr.read()
+        if self.process.wait() != 0:
+            sys.exit("heed did not end well")
+        print()
+        self._heed("runs")
+        print("\nThe first of them, from event to outcome:\n")
+        self._heed("explain", "1")
+        print(f"\nThe store is {self.env[self.store].removeprefix('sqlite:')}. Look further:\n"
+              f"  {self.store}={self.env[self.store]} {os.path.relpath(self.heed)} explain 2 "
+              f"--config {os.path.relpath(self.config)}")
+
+    def _heed(self, *words):
+        sys.stdout.flush()
+        subprocess.run([self.heed, *words, "--config", self.config], env=self.env, check=True)
