@@ -253,3 +253,28 @@ expr_roots(const struct expr *expr, size_t *ret_n)
 	*ret_n = expr->n_roots;
 	return expr->roots;
 }
+
+bool
+expr_members(const struct expr *expr, struct arena *arena, struct heed_str **ret_names,
+             size_t *ret_n)
+{
+	const struct node *node = expr->direct ? expr->node : NULL;
+	bool constant =
+		node != NULL && node->op == N_CONST && node->value.kind == HEED_OBJECT;
+	struct heed_str *names;
+	uint32_t n;
+	uint32_t i;
+
+	if (!constant && (node == NULL || node->op != N_OBJECT || !node->distinct))
+		return false;
+	n = constant ? node->value.len : node->n;
+	names = ARENA_ARRAY(arena, struct heed_str, n + 1);
+	if (names == NULL)
+		return false;
+	for (i = 0; i < n; i++)
+		names[i] = constant ? node->value.members[i].name
+		                    : json_text(node->pairs[i].key->value);
+	*ret_names = names;
+	*ret_n = n;
+	return true;
+}

@@ -58,5 +58,9 @@ bool expr_is_direct(const struct expr *expr);
  * "answer", or *ret_n = SIZE_MAX when that can't be told (`.`, libjq). Borrowed. For heed
  * check. */
 const struct heed_str *expr_roots(const struct expr *expr, size_t *ret_n);
+/* When it is an object construction with constant names ({id: .x, n: 1}): they, on
+ * `arena`; else false. */
+bool expr_members(const struct expr *expr, struct arena *arena,
+                  struct heed_str **ret_names, size_t *ret_n);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "action/connection.h"
 #include "base/error.h"
 #include "cli/cli.h"
 #include "engine/action.h"

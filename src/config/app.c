@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "action/connection.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -67,16 +68,6 @@ app_of(struct bind *bind)
 	return (struct app *)((char *)bind - offsetof(struct app, bind));
 }
 
-/* The folder of the configuration file; empty when it is the current one. */
-static struct heed_str
-folder_of(const struct app *app)
-{
-	const char *slash = strrchr(app->path, '/');
-	size_t len = slash != NULL ? (size_t)(slash - app->path) : 0;
-
-	return (struct heed_str){app->path, slash == app->path ? 1 : len};
-}
-
 static int
 bind_source(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
             struct app_source *ret_source)
@@ -105,7 +96,7 @@ bind_source(struct bind *bind, const struct conf_node *key, const struct conf_no
 		return HEED_E_NOMEM;
 	source->kind = kind;
 	source->name = key->text;
-	source->folder = folder_of(app_of(bind));
+	source->folder = app_of(bind)->folder;
 	bind->roots = kind->roots;
 	r = bind_record(bind, &rest, kind->options, source);
 	bind->roots = outer;
@@ -225,6 +216,7 @@ const struct option app_options[] = {
          .offset = offsetof(struct app, connections),
          .rows = connection_options,
          .size = sizeof(struct connection),
+         .flags = OPTION_SCALAR_SHORT,
          .help = "databases that sql actions use"},
 	{.name = "sources",
          .kind = OPTION_CUSTOM,
@@ -288,14 +280,49 @@ read_config(const char *path, struct heed_buf *buf, struct heed_error *error)
 }
 
 static int
+check_connections(struct app *app)
+{
+	struct connection *connections = app->connections.items;
+	const struct conf_node *map = conf_get(app->root, "connections");
+	struct heed_error error;
+	int worst = 0;
+	size_t i;
+
+	for (i = 0; i < app->connections.n; i++) {
+		if (connections[i].url.len > 0 && /* else told already */
+		    connection_check(&connections[i], app->folder, app->store,
+		                     &app->arena, &error) < 0)
+			worst = conf_problem(&app->problems, &map->keys[i], error.hint,
+			                     "connection \"%.*s\": %s",
+			                     STR_ARG(connections[i].name), error.text);
+	}
+	return worst;
+}
+
+static int
 check_whole(struct app *app)
 {
 	int models = check_models(app);
+	int connections = check_connections(app);
 	int budgets = app_check_budgets(app);
 	int expressions = bind_check_exprs(&app->bind);
 
 	app_warn_of_prices(app);
-	return models < 0 ? models : budgets < 0 ? budgets : expressions;
+	return models < 0        ? models
+	       : connections < 0 ? connections
+	       : budgets < 0     ? budgets
+	                         : expressions;
+}
+
+/* Of the file; "/" for one that stands there. */
+static struct heed_str
+folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return (struct heed_str){NULL, 0};
+	return (struct heed_str){path, slash == path ? 1 : (size_t)(slash - path)};
 }
 
 /* Ready to bind; app_done in any case. */
@@ -311,6 +338,7 @@ app_begin(struct app *app, const char *path, struct heed_error *error)
 	app->exprs = expr_set_new();
 	if (app->exprs == NULL || app->path == NULL)
 		return error_nomem(error);
+	app->folder = folder_of(app->path);
 	app->bind = (struct bind){.arena = &app->arena,
 	                          .exprs = app->exprs,
 	                          .problems = &app->problems,
@@ -409,6 +437,11 @@ app_load_place(struct app *app, const char *path, struct heed_error *error)
 void
 app_done(struct app *app)
 {
+	struct connection *connections = app->connections.items;
+	size_t i;
+
+	for (i = 0; i < app->connections.n; i++)
+		connection_close(&connections[i]);
 	bind_free_owned(&app->bind);
 	mem_free(app->definitions);
 	expr_set_free(app->exprs);

@@ -32,6 +32,7 @@ struct app {
 	struct conf_node *root;
 	const char *path;
 	bool once; /* run: sources end after what is there, then heed does */
+	struct heed_str folder; /* of the file; empty for the current one */
 
 	int64_t version;
 	struct heed_str name;

@@ -63,6 +63,11 @@ int shape_new(struct bind *bind, const struct conf_node *node, struct shape **re
 int shape_eval(const struct shape *shape, struct heed_json input, struct arena *arena,
                struct heed_json *ret_value, struct heed_error *error);
 
+/* The names of the members of the object that it makes, on `arena`; false when that
+ * cannot be told without an input. */
+bool shape_members(const struct shape *shape, struct arena *arena,
+                   struct heed_str **ret_names, size_t *ret_n);
+
 /* An expression, template or schema from a node, with positions right in messages. */
 int bind_expr(struct bind *bind, const struct conf_node *node, struct expr **ret_expr);
 int bind_template(struct bind *bind, const struct conf_node *node,

@@ -96,7 +96,8 @@ bind_want_text(struct bind *bind, const struct conf_node *node, const char *name
 	return wrong(bind, node, &row, wanted, hint);
 }
 
-/* Is the text the name of an entry of the top-level map row->names[0]? */
+/* Is the text the name of an entry of the top-level map row->names[0], or one of the
+ * words behind that? */
 static int
 check_reference(struct bind *bind, const struct conf_node *node, const struct option *row)
 {
@@ -104,20 +105,25 @@ check_reference(struct bind *bind, const struct conf_node *node, const struct op
 	const char **names;
 	char hint[CONF_HINT_SIZE];
 	size_t n;
+	size_t words = 0;
 	size_t i;
 
 	if (bind->root == NULL || row->names == NULL)
 		return 0;
 	map = conf_get(bind->root, row->names[0]);
 	n = map != NULL && map->kind == CONF_MAP ? map->n : 0;
-	names = ARENA_ARRAY(bind->arena, const char *, n + 1);
+	while (row->names[words + 1] != NULL)
+		words++;
+	names = ARENA_ARRAY(bind->arena, const char *, n + words + 1);
 	if (names == NULL)
 		return HEED_E_NOMEM;
-	for (i = 0; i < n; i++) {
-		if (str_eq(map->keys[i].text, node->text))
-			return 0;
+	for (i = 0; i < n; i++)
 		names[i] = map->keys[i].text.data;
-	}
+	for (i = 0; i < words; i++)
+		names[n + i] = row->names[i + 1];
+	for (i = 0; i < n + words; i++)
+		if (str_is(node->text, names[i]))
+			return 0;
 	(void)conf_suggest(hint, node->text, names, "there are");
 	if (n == 0)
 		(void)snprintf(hint, sizeof(hint), "add it under %s:", row->names[0]);

@@ -96,6 +96,11 @@ int conf_from_json(struct arena *arena, const char *file, struct heed_json value
  * alone. */
 int
 conf_expand(struct arena *arena, struct conf_node *node, struct conf_problems *problems);
+/* Did a ${...} stand in `node` or below it? */
+bool conf_is_expanded(const struct conf_node *node);
+/* A copy in which every text is as it was written, ${...} included. HEED_E_NOMEM. */
+int
+conf_raw(struct arena *arena, const struct conf_node *node, struct conf_node **ret_copy);
 /* A map's value by key, or NULL. */
 const struct conf_node *conf_get(const struct conf_node *map, const char *name);
 /* Where the character at `line`:`column` (1-based) of a scalar's text stands in the file;

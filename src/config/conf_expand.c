@@ -286,3 +286,47 @@ conf_expand(struct arena *arena, struct conf_node *node, struct conf_problems *p
 	buf_done(&expander.buf);
 	return expander.r;
 }
+
+bool
+conf_is_expanded(const struct conf_node *node)
+{
+	size_t i;
+
+	for (i = 0; i < node->n; i++)
+		if (conf_is_expanded(&node->items[i]))
+			return true;
+	return node->kind == CONF_SCALAR && node->expanded;
+}
+
+static int
+copy_raw(struct arena *arena, const struct conf_node *node, struct conf_node *ret_copy)
+{
+	size_t i;
+
+	*ret_copy = *node;
+	if (node->expanded) {
+		ret_copy->text = node->raw;
+		ret_copy->quoted = true;
+		ret_copy->expanded = false;
+	}
+	if (node->n == 0)
+		return 0;
+	ret_copy->items = ARENA_ARRAY(arena, struct conf_node, node->n);
+	if (ret_copy->items == NULL)
+		return HEED_E_NOMEM;
+	for (i = 0; i < node->n; i++)
+		HEED_TRY(copy_raw(arena, &node->items[i], &ret_copy->items[i]));
+	return 0;
+}
+
+int
+conf_raw(struct arena *arena, const struct conf_node *node, struct conf_node **ret_copy)
+{
+	struct conf_node *copy = ARENA_NEW(arena, struct conf_node);
+
+	if (copy == NULL)
+		return HEED_E_NOMEM;
+	HEED_TRY(copy_raw(arena, node, copy));
+	*ret_copy = copy;
+	return 0;
+}

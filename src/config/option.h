@@ -54,7 +54,8 @@ enum option_kind {
 
 enum option_flags {
 	OPTION_REQUIRED = 1,
-	/* TEXT: the name of an entry of the top-level map `names[0]` */
+	/* TEXT: the name of an entry of the top-level map `names[0]`, or one of the
+	 * further `names` */
 	OPTION_REFERENCE = 2,
 	OPTION_NONEMPTY = 4,
 	/* RECORD, LIST, MAP: a value that is no mapping, in place of a record, binds the
@@ -94,7 +95,8 @@ struct option {
 	double min, max;      /* both 0: no bounds; max < min: no upper bound */
 	unsigned flags;
 	const char *help; /* a sentence; units and meaning */
-	/* ENUM: NULL-terminated; REFERENCE: the map; else NULL */
+	/* ENUM: NULL-terminated; REFERENCE: the map, and words that are no entry of it;
+	 * else NULL */
 	const char *const *names;
 	const struct option *rows; /* RECORD, LIST, MAP, CUSTOM */
 	size_t size;               /* LIST, MAP: of one element */

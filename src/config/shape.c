@@ -186,3 +186,36 @@ shape_eval(const struct shape *shape, struct heed_json input, struct arena *aren
 	}
 	return eval_parts(shape, input, arena, ret_value, error);
 }
+
+bool
+shape_members(const struct shape *shape, struct arena *arena, struct heed_str **ret_names,
+              size_t *ret_n)
+{
+	struct heed_str *names;
+	uint32_t i;
+
+	switch (shape->kind) {
+	case SHAPE_MAP:
+		*ret_names = shape->names;
+		*ret_n = shape->n;
+		return true;
+	case SHAPE_EXPR:
+		return expr_members(shape->expr, arena, ret_names, ret_n);
+	case SHAPE_VALUE:
+		names = shape->value.kind == HEED_OBJECT
+		                ? ARENA_ARRAY(arena, struct heed_str,
+		                              shape->value.len + 1)
+		                : NULL;
+		if (names == NULL)
+			return false;
+		for (i = 0; i < shape->value.len; i++)
+			names[i] = shape->value.members[i].name;
+		*ret_names = names;
+		*ret_n = shape->value.len;
+		return true;
+	case SHAPE_TEMPLATE:
+	case SHAPE_LIST:
+		break;
+	}
+	return false;
+}

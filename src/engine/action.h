@@ -27,12 +27,15 @@ enum effect_class {
 
 struct action;
 struct action_call;
+struct connection; /* action/connection.h */
 
 struct action_kind {
 	const char *name;
 	const char *help;
 	const struct option *options; /* offsets from the instance's start */
 	size_t size;
+	/* Names that its expressions see besides those of the flow; may be NULL. */
+	const char *const *roots;
 	int (*check)(struct action *action, struct heed_error *error); /* may be NULL */
 	enum effect_class (*effect)(const struct action *action);
 	int (*prepare)(const struct action *action, struct heed_json input,
@@ -49,20 +52,25 @@ struct action_kind {
 /* Begins every instance. */
 struct action {
 	const struct action_kind *kind;
-	const char *file; /* where it was configured */
-	int line;
+	struct arena *arena; /* where it lives */
+	bool secret;         /* something in it came from ${...} */
+	/* Then the same with ${...} as written, of which `prepare` makes what is
+	 * recorded; NULL: it cannot be made. */
+	const struct action *record;
 };
 
 /* What the actions may use of the process; one for all, owned by the engine. */
 struct action_world {
 	struct loop *loop;
 	struct http_client *http;
-	const struct connection *connections; /* of the `connections:` map */
+	struct connection *connections; /* of the `connections:` map */
 	size_t n_connections;
+	struct heed_str folder; /* of the configuration: relative paths start here */
 };
 
 /* One attempt. Made and freed by the engine. */
 struct action_call {
+	const struct action *action;
 	const struct action_world *world;
 	struct heed_json request; /* as committed */
 	struct heed_str key;   /* the effect's key: a UUID, the same on every attempt */
@@ -85,13 +93,5 @@ void action_done(struct action_call *call, int code, struct heed_json result,
 
 /* All kinds of this build, NULL-terminated (src/action/kinds.c). */
 extern const struct action_kind *const action_kinds[];
-
-/* An entry of `connections:` (src/action/connection.c). */
-struct connection {
-	struct heed_str name;
-	struct heed_str
-		url; /* sqlite:PATH, postgresql://..., or "store" for heed's own */
-};
-extern const struct option connection_options[];
 
 #endif

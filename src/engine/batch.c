@@ -258,8 +258,10 @@ batch_done(void *arg, const struct store_result *result)
 	note_health(engine, result);
 	tell_arrivals(batch, result);
 	settle_runs(batch, result);
-	if (batch->run != NULL)
+	if (batch->run != NULL) {
+		journal_results(batch->run, result);
 		run_written(batch->run, result->code, result->text);
+	}
 	show_events(batch, result);
 	if (batch->done != NULL)
 		answer_source(batch, result);

@@ -315,6 +315,8 @@ bool journal_is_transactional(const struct entry *entry);
 /* Put what is dirty of the run and its entries into `tx`. Statements on the store's own
  * database only when it is the run's own batch, for they can fail it. */
 int journal_write(struct run *run, struct store_tx *tx, bool own);
+/* What statements on the store's own database gave, as the store wrote it. */
+void journal_results(struct run *run, const struct store_result *result);
 /* The transaction is written, or it failed and all of it has to be written again. */
 void journal_written(struct run *run, bool written);
 /* The key of an effect: the same on every attempt, unique over all stores. */
@@ -363,7 +365,7 @@ void dispatch_unblock(struct engine *engine, struct queue *queue, struct heed_st
 void dispatch_soon(struct engine *engine);
 void dispatch_turn(void *engine); /* timer callback */
 
-/* ---- ask.c, effect.c */
+/* ---- ask.c, effect.c, emit.c */
 /* 0, HEED_WAIT, SPEND_HELD, or a failure recorded in the entry */
 int ask_admit(struct entry *entry);
 void ask_perform(struct entry *entry);
@@ -374,7 +376,7 @@ void effect_perform(struct entry *entry);
 void effect_cancel(struct entry *entry);
 /* After a restart: what an intended effect means now. */
 void effect_recover(struct entry *entry);
-/* The event of an entry's request joins what the pass emits. */
+/* The event of an entry's request, or the events, join what the pass emits. */
 int effect_emit(struct run *run, struct entry *entry);
 
 /* ---- wait.c */

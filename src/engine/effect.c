@@ -3,10 +3,11 @@
  *
  *	none ................ prepare the request, commit it as the intent, perform it
  *	intended ............ wait (in flight)
- *	failed, may pass .... wait for the delay, then again with the same request and key
+ *	failed, may pass .... wait for the delay, then again with the same key
  *	failed, final ....... the run fails
  *	unknown ............. keyed: again, with the same key; unkeyed: ask the probe, or
- *hold done ................ its result
+ *	                      hold the run for a person
+ *	done ................ its result
  *
  * After a restart an intended entry was cut off: it becomes unknown (effect_recover).
  */
@@ -16,15 +17,8 @@
 #include "base/mem.h"
 #include "engine/core.h"
 
-/* What the journal says of a step. */
-struct fold {
-	struct entry *last;  /* of this step since the last mark */
-	struct entry *known; /* the attempt whose request is used again */
-	int failures;
-	int attempts;
-	int round;      /* how often it began anew after a refusal */
-	bool said_done; /* a person said that it happened */
-};
+/* What an action kind may take beyond the act's time-out before it is stopped. */
+#define OVERDUE_MS 5000
 
 static enum effect_class
 effect_of(const struct act *act)
@@ -50,35 +44,8 @@ applies(struct run *run, const struct act *act, struct heed_json input, bool *re
 	return 0;
 }
 
-int
-effect_emit(struct run *run, struct entry *entry)
-{
-	struct heed_json request = entry->value;
-	const struct heed_json *data = json_get(request, "data");
-	struct heed_error error;
-	struct event_parts parts = {
-		.id = json_get_text(request, "id"),
-		.source = json_get_text(request, "source"),
-		.type = json_get_text(request, "type"),
-		.subject = json_get_text(request, "subject"),
-		.trace = run->event->event.trace,
-		.has_data = data != NULL,
-		.data = data != NULL ? *data : json_null(),
-	};
-	int r;
-
-	if (parts.id.len == 0)
-		parts.id = entry->key;
-	r = run_emit(run, &parts, run->event->event.depth + 1, &error);
-	if (r < 0) {
-		error_prefix(&error, "step %.*s", STR_ARG(entry->step));
-		return flow_fail(run, r, "emit", &error);
-	}
-	return 0;
-}
-
-/* The key of this attempt: the step's, and how often it was refused for good and then
- * tried anew, for a service may remember what it answered to a key. */
+/* The key of an attempt: the step's, and how often it was refused for good and then tried
+ * anew, for a service may remember what it answered to a key. */
 static struct heed_str
 key_of(struct run *run, const struct act *act, int round)
 {
@@ -89,104 +56,129 @@ key_of(struct run *run, const struct act *act, int round)
 	return name.data == NULL ? name : journal_effect_key(run, name);
 }
 
-/* A further attempt: with the request of the one before, or a new one. */
+/* `input` with one more member, which expressions of acts see. */
+static int
+with_member(struct run *run, const char *name, struct heed_json value,
+            struct heed_json *input)
+{
+	struct json_build build;
+	uint32_t i;
+
+	json_object(&build, &run->arena);
+	for (i = 0; i < input->len; i++)
+		json_set(&build, input->members[i].name, input->members[i].value);
+	json_set_cstr(&build, name, value);
+	return json_build_end(&build, input);
+}
+
+/* The request as it is recorded: what came from ${...} stays as it was written. */
+static int
+record(struct run *run, const struct action *action, struct heed_json input,
+       struct heed_json request, struct heed_str *ret_text)
+{
+	if (action->secret) {
+		request = json_cstr("not recorded: it is made from ${...}");
+		if (action->record != NULL)
+			(void)action->kind->prepare(action->record, input, &run->arena,
+			                            &request, NULL);
+	}
+	*ret_text = json_text_of(&run->arena, request);
+	return ret_text->data == NULL ? HEED_E_NOMEM : 0;
+}
+
+/* Add the intent to carry `action` out. The request is made anew each time: `prepare` is
+ * pure, so it is the same, but for secrets that were changed in the meantime. */
+static int
+intend(struct run *run, const struct act *act, struct action *action, int round,
+       struct heed_json input, struct entry **ret_entry)
+{
+	struct heed_str key = key_of(run, act, round);
+	struct heed_error error;
+	struct heed_json request;
+	struct entry *entry;
+	int r;
+
+	if (key.data == NULL)
+		return HEED_E_NOMEM;
+	HEED_TRY(with_member(run, "effect_key", json_str(key), &input));
+	r = action->kind->prepare(action, input, &run->arena, &request, &error);
+	if (r < 0) {
+		error_prefix(&error, "step %.*s (%s)", STR_ARG(act->step),
+		             action->kind->name);
+		return flow_fail(run, r, "prepare", &error);
+	}
+	entry = journal_add(run, ENTRY_ACT, act->step);
+	if (entry == NULL)
+		return HEED_E_NOMEM;
+	entry->act = act;
+	entry->action = action;
+	entry->key = key;
+	entry->value = request;
+	HEED_TRY(record(run, action, input, request, &entry->request));
+	*ret_entry = entry;
+	return 0;
+}
+
+/* What the journal says about a step. */
+struct fold {
+	struct entry *last;    /* of this step since the last mark */
+	struct entry *unknown; /* the attempt of which it is not known whether it was */
+	int failures;          /* attempts that failed since the last mark */
+	int attempts;
+	int round;      /* how often it began anew after a refusal */
+	int probes;     /* since the unknown attempt or the mark behind it */
+	bool said_done; /* a person said that it happened */
+};
+
 static int
 attempt(struct run *run, const struct act *act, struct heed_json input,
         const struct fold *fold)
 {
-	const struct entry *before = fold->known;
-	struct heed_error error;
-	struct heed_json request;
+	enum effect_class class = effect_of(act);
 	struct entry *entry;
-	int r = 0;
 
-	if (before != NULL)
-		r = json_parse(&run->arena, before->request, &request, &error);
-	else
-		r = act->action->kind->prepare(act->action, input, &run->arena, &request,
-		                               &error);
-	if (r < 0) {
-		error_prefix(&error, "step %.*s (%s)", STR_ARG(act->step),
-		             act->action->kind->name);
-		return flow_fail(run, r, "prepare", &error);
-	}
-	entry = journal_add(run,
-	                    effect_of(act) == EFFECT_INSTANT ? ENTRY_EMIT : ENTRY_ACT,
-	                    act->step);
-	if (entry == NULL)
-		return HEED_E_NOMEM;
+	HEED_TRY(intend(run, act, act->action, fold->round, input, &entry));
 	entry->attempt = fold->attempts + 1;
-	entry->act = act;
-	entry->action = act->action;
-	entry->value = request;
-	entry->request =
-		before != NULL ? before->request : json_text_of(&run->arena, request);
-	entry->key = key_of(run, act, fold->round);
-	if (entry->request.data == NULL || entry->key.data == NULL)
-		return HEED_E_NOMEM;
-	if (effect_of(act) == EFFECT_INSTANT) {
-		HEED_TRY(effect_emit(run, entry));
-		entry->state = ENTRY_DONE;
-		entry->ended_us = entry->at_us;
-		return 0;
-	}
-	entry->todo = effect_of(act) != EFFECT_TRANSACTIONAL;
-	return HEED_WAIT;
+	entry->todo = class == EFFECT_KEYED || class == EFFECT_UNKEYED;
+	if (class != EFFECT_INSTANT)
+		return HEED_WAIT;
+	entry->kind = ENTRY_EMIT;
+	HEED_TRY(effect_emit(run, entry));
+	entry->state = ENTRY_DONE;
+	entry->ended_us = entry->at_us;
+	entry->value = json_null();
+	return 0;
 }
 
-/* Ask the probe about an unknown effect. */
-static int
-probe(struct run *run, const struct act *act, struct heed_json input)
-{
-	struct heed_error error;
-	struct heed_json request;
-	struct entry *entry;
-	int r;
+/* ---- the fold ---------------------------------------------------------------------- */
 
-	r = act->probe->kind->prepare(act->probe, input, &run->arena, &request, &error);
-	if (r < 0)
-		return flow_fail(run, HEED_E_UNKNOWN, "unknown", &error);
-	entry = journal_add(run, ENTRY_PROBE, act->step);
-	if (entry == NULL)
-		return HEED_E_NOMEM;
-	entry->act = act;
-	entry->action = act->probe;
-	entry->key = journal_effect_key(run, act->step);
-	entry->value = request;
-	entry->request = json_text_of(&run->arena, request);
-	entry->todo = true;
-	return HEED_WAIT;
+/* Does the step wait to hear whether it happened? */
+static bool
+is_open(const struct fold *fold)
+{
+	return fold->unknown != NULL && !fold->said_done &&
+	       (fold->last->kind != ENTRY_PROBE || fold->last->state != ENTRY_DONE);
 }
 
-static int
-hold(struct run *run, const struct act *act)
+/* What failed begins anew. What is unknown stays so unless a person says what happened;
+ * otherwise the probe is asked again. */
+static void
+fold_mark(struct fold *fold, struct heed_str how)
 {
-	struct heed_error error;
-
-	(void)error_set(&error, HEED_E_UNKNOWN,
-	                "it is not known whether step %.*s (%s) happened: it was cut off",
-	                STR_ARG(act->step), act->action->kind->name);
-	return flow_fail(run, HEED_E_UNKNOWN, "unknown", &error);
-}
-
-/* What the probe found out: 1 it happened, 0 it did not, or an error. */
-static int
-probed(struct run *run, const struct act *act, struct heed_json input,
-       const struct entry *entry)
-{
-	struct heed_error error;
-	struct json_build build;
-	bool done = false;
-	uint32_t i;
-	int r;
-
-	json_object(&build, &run->arena);
-	for (i = 0; i < input.len; i++)
-		json_set(&build, input.members[i].name, input.members[i].value);
-	json_set_cstr(&build, "result", entry->value);
-	HEED_TRY(json_build_end(&build, &input));
-	r = expr_test(act->probe_done, input, &run->arena, &done, &error);
-	return r < 0 ? flow_fail(run, HEED_E_UNKNOWN, "unknown", &error) : done;
+	fold->failures = 0;
+	fold->probes = 0;
+	if (fold->last != NULL && fold->last->kind == ENTRY_ACT &&
+	    fold->last->state == ENTRY_FAILED && str_is(fold->last->class, "permanent"))
+		fold->round++;
+	if (is_open(fold) && str_is(how, "done"))
+		fold->said_done = true;
+	else if (is_open(fold) && str_is(how, "repeat"))
+		fold->last = fold->unknown = NULL;
+	else if (is_open(fold))
+		fold->last = fold->unknown;
+	else if (fold->unknown == NULL && fold->last != NULL &&
+	         fold->last->state != ENTRY_DONE)
+		fold->last = NULL;
 }
 
 static void
@@ -197,46 +189,128 @@ fold_entries(struct run *run, const struct act *act, struct fold *fold)
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
 		if (journal_marks(entry, act->step)) {
-			fold->failures = 0;
-			fold->said_done = str_is(entry->detail, "done") &&
-			                  fold->last != NULL &&
-			                  fold->last->state == ENTRY_UNKNOWN;
-			if (fold->last != NULL && fold->last->state == ENTRY_FAILED &&
-			    str_is(fold->last->class, "permanent")) {
-				fold->known = NULL;
-				fold->round++;
-			}
-			if (fold->last != NULL && fold->last->state != ENTRY_DONE &&
-			    !fold->said_done)
-				fold->last = NULL;
+			fold_mark(fold, entry->detail);
 			continue;
 		}
 		if (!str_eq(entry->step, act->step))
 			continue;
 		fold->last = entry;
-		if (entry->kind == ENTRY_PROBE)
+		if (entry->kind == ENTRY_PROBE) {
+			fold->probes++;
 			continue;
+		}
+		fold->unknown = entry->state == ENTRY_UNKNOWN ? entry : NULL;
 		fold->attempts++;
-		fold->known = entry;
+		fold->probes = 0;
 		fold->failures += entry->state == ENTRY_FAILED;
 	}
+}
+
+/* ---- unknown effects
+ * ------------------------------------------------------------------- */
+
+static int
+hold(struct run *run, const struct act *act, const struct fold *fold)
+{
+	struct heed_str why = fold->last->detail;
+	struct heed_error error;
+
+	(void)error_set(&error, HEED_E_UNKNOWN,
+	                "it is not known whether step %.*s (%s) happened%s%.*s",
+	                STR_ARG(act->step), act->action->kind->name,
+	                fold->last->kind == ENTRY_PROBE ? "; the probe failed: "
+	                : why.len > 0                   ? ": "
+	                                                : "",
+	                STR_ARG(why));
+	return flow_fail(run, HEED_E_UNKNOWN, "unknown", &error);
+}
+
+/* Ask the probe about an unknown effect, after a while: what was cut off may still be
+ * under way on the other side. */
+static int
+probe(struct run *run, const struct act *act, struct heed_json input,
+      const struct fold *fold)
+{
+	int64_t now = loop_wall_us(run->engine->loop);
+	struct entry *unknown = fold->unknown;
+	struct entry *entry;
+
+	if (unknown->due_us <= 1)
+		unknown->due_us = now + 1000 * act->retry.delay_ms;
+	if (unknown->due_us > now) {
+		if (run->due_us == 0 || unknown->due_us < run->due_us)
+			run->due_us = unknown->due_us;
+		return HEED_WAIT;
+	}
+	HEED_TRY(intend(run, act, act->probe, fold->round, input, &entry));
+	entry->kind = ENTRY_PROBE;
+	entry->todo = true;
+	return HEED_WAIT;
+}
+
+/* What the probe found out: 1 it happened, 0 it did not, or an error. */
+static int
+probed(struct run *run, const struct act *act, struct heed_json input,
+       struct entry *entry)
+{
+	struct heed_error error;
+	bool done = false;
+	int r;
+
+	HEED_TRY(with_member(run, "result", entry->value, &input));
+	r = expr_test(act->probe_done, input, &run->arena, &done, &error);
+	if (r == 0 || r == HEED_E_NOMEM)
+		return r < 0 ? r : done;
+	error_prefix(&error, "done of step %.*s", STR_ARG(act->step));
+	entry->state = ENTRY_FAILED;
+	entry->class = HEED_STR("permanent");
+	entry->detail = arena_str(&run->arena, str_of(error.text));
+	entry->code = HEED_E_PERMANENT;
+	entry->dirty = true;
+	return flow_fail(run, HEED_E_UNKNOWN, "unknown", &error);
 }
 
 /* The last word was "unknown", or a probe's. */
 static int
 resolve_unknown(struct run *run, const struct act *act, struct heed_json input,
-                const struct fold *fold)
+                const struct fold *fold, struct heed_json *ret_result)
 {
-	if (fold->last->kind == ENTRY_PROBE) {
-		int r = fold->last->state == ENTRY_DONE
-		                ? probed(run, act, input, fold->last)
-		                : hold(run, act);
+	int r;
 
-		return r == 0 ? attempt(run, act, input, fold) : r == 1 ? 0 : r;
-	}
 	if (effect_of(act) == EFFECT_KEYED)
 		return attempt(run, act, input, fold);
-	return act->probe != NULL ? probe(run, act, input) : hold(run, act);
+	if (act->probe == NULL)
+		return hold(run, act, fold);
+	if (fold->last->kind != ENTRY_PROBE)
+		return probe(run, act, input, fold);
+	if (fold->last->state == ENTRY_FAILED) {
+		r = retry_decide(run, fold->last, &act->retry, fold->probes);
+		if (r < 0)
+			return hold(run, act, fold);
+		return r == 0 ? probe(run, act, input, fold) : r;
+	}
+	r = probed(run, act, input, fold->last);
+	if (r == 0)
+		return attempt(run, act, input, fold);
+	*ret_result = fold->last->value;
+	return r == 1 ? 0 : r;
+}
+
+/* The last attempt failed: again, later, or the run fails. */
+static int
+after_failure(struct run *run, const struct act *act, struct heed_json input,
+              const struct fold *fold)
+{
+	int r = retry_decide(run, fold->last, &act->retry, fold->failures);
+	struct heed_error error;
+
+	if (r == 0)
+		return attempt(run, act, input, fold);
+	if (r > 0)
+		return r;
+	(void)error_set(&error, r, "step %.*s (%s): %.*s", STR_ARG(act->step),
+	                act->action->kind->name, STR_ARG(fold->last->detail));
+	return flow_fail(run, r, "effect", &error);
 }
 
 int
@@ -245,38 +319,26 @@ flow_act(struct run *run, const struct act *act, struct heed_json input,
 {
 	struct fold fold = {0};
 	bool wanted;
-	int r;
 
 	run->at_step = act->step;
 	fold_entries(run, act, &fold);
 	*ret_result = json_null();
+	if (fold.said_done)
+		return 0;
 	if (fold.last == NULL) {
 		if (run->stop.code != 0)
 			return flow_stopped(run, act->step);
 		HEED_TRY(applies(run, act, input, &wanted));
 		return wanted ? attempt(run, act, input, &fold) : 0;
 	}
-	if (fold.said_done)
-		return 0;
 	if (fold.last->state == ENTRY_INTENDED)
 		return HEED_WAIT;
-	if (fold.last->state == ENTRY_UNKNOWN || fold.last->kind == ENTRY_PROBE)
-		return resolve_unknown(run, act, input, &fold);
-	if (fold.last->state == ENTRY_DONE) {
-		*ret_result = fold.last->value;
-		return 0;
-	}
-	r = retry_decide(run, fold.last, &act->retry, fold.failures);
-	if (r == 0)
-		return attempt(run, act, input, &fold);
-	if (r < 0) {
-		struct heed_error error;
-
-		(void)error_set(&error, r, "step %.*s (%s): %.*s", STR_ARG(act->step),
-		                act->action->kind->name, STR_ARG(fold.last->detail));
-		return flow_fail(run, r, "effect", &error);
-	}
-	return r;
+	if (fold.unknown != NULL)
+		return resolve_unknown(run, act, input, &fold, ret_result);
+	if (fold.last->state != ENTRY_DONE)
+		return after_failure(run, act, input, &fold);
+	*ret_result = fold.last->value;
+	return 0;
 }
 
 /* ---- performing
@@ -301,6 +363,7 @@ ended(void *arg, struct action_call *call, int code, struct heed_json result,
 	struct entry *entry = arg;
 	struct run *run = entry->run;
 
+	(void)call;
 	entry->code = code;
 	entry->retry_after_ms = retry_after_ms;
 	entry->state = code == 0                ? ENTRY_DONE
@@ -311,10 +374,13 @@ ended(void *arg, struct action_call *call, int code, struct heed_json result,
 		(void)json_copy(&run->arena, result, &entry->value);
 		entry->reply = json_text_of(&run->arena, entry->value);
 	} else {
-		entry->class = str_of(retry_class(code) ? "transient" : "permanent");
-		entry->detail = arena_str(
-			&run->arena,
-			str_of(error != NULL ? error->text : heed_code_text(code)));
+		entry->class = str_of(code == HEED_E_UNKNOWN ? "unknown"
+		                      : retry_class(code)    ? "transient"
+		                                             : "permanent");
+		entry->detail = arena_str(&run->arena,
+		                          str_of(error != NULL && error->text[0] != '\0'
+		                                         ? error->text
+		                                         : heed_code_text(code)));
 	}
 	free_call(entry);
 	run_fact(run, entry);
@@ -339,46 +405,80 @@ fail_start(void *arg)
 	ended(entry, entry->call, entry->code, json_null(), -1, &error);
 }
 
+/* The kind keeps to call->timeout_ms by itself; this is for one that does not. */
+static void
+overdue(void *arg)
+{
+	struct entry *entry = arg;
+	bool unkeyed = entry->kind == ENTRY_ACT &&
+	               entry->action->kind->effect(entry->action) == EFFECT_UNKEYED;
+	struct heed_error error;
+
+	(void)error_set(&error, HEED_E_TIMEOUT, "it did not end in time");
+	if (entry->action->kind->cancel != NULL)
+		entry->action->kind->cancel(entry->action, entry->call);
+	ended(entry, entry->call, unkeyed ? HEED_E_UNKNOWN : HEED_E_TIMEOUT, json_null(),
+	      -1, &error);
+}
+
+static struct action_call *
+call_new(struct entry *entry)
+{
+	struct run *run = entry->run;
+	struct action_call *call = mem_new(sizeof(*call));
+	struct arena *arena = mem_new(sizeof(*arena));
+
+	if (call == NULL || arena == NULL) {
+		mem_free(call);
+		mem_free(arena);
+		return NULL;
+	}
+	arena_init(arena, 0);
+	*call = (struct action_call){
+		.action = entry->action,
+		.world = &run->engine->world,
+		.request = entry->value,
+		.key = entry->key,
+		.trace = run->event->event.trace,
+		.timeout_ms = entry->act->timeout_ms,
+		.arena = arena,
+		.done = ended,
+		.arg = entry,
+	};
+	return call;
+}
+
 void
 effect_perform(struct entry *entry)
 {
 	struct run *run = entry->run;
+	struct loop *loop = run->engine->loop;
 	struct heed_error error = {0};
-	struct action_call *call = mem_new(sizeof(*call));
 	int r = HEED_E_NOMEM;
 
+	entry->call = call_new(entry);
+	if (entry->call != NULL)
+		r = entry->action->kind->perform(entry->action, entry->call, &error);
+	if (r == 0) {
+		loop_timer_init(&entry->timeout, overdue, entry);
+		loop_timer_set(loop, &entry->timeout,
+		               entry->act->timeout_ms + OVERDUE_MS);
+		return;
+	}
+	entry->code = r;
+	entry->detail = arena_str(&run->arena, str_of(error.text));
 	loop_timer_init(&entry->timeout, fail_start, entry);
-	if (call != NULL)
-		call->arena = mem_new(sizeof(*call->arena));
-	if (call != NULL && call->arena == NULL) {
-		mem_free(call);
-		call = NULL;
-	}
-	if (call != NULL) {
-		arena_init(call->arena, 0);
-		entry->call = call;
-		call->world = &run->engine->world;
-		call->request = entry->value;
-		call->key = entry->key;
-		call->trace = run->event->event.trace;
-		call->timeout_ms = entry->act->timeout_ms;
-		call->done = ended;
-		call->arg = entry;
-		r = entry->action->kind->perform(entry->action, call, &error);
-	}
-	if (r < 0) {
-		entry->code = r;
-		entry->detail = arena_str(&run->arena, str_of(error.text));
-		loop_timer_set(run->engine->loop, &entry->timeout, 0);
-	}
+	loop_timer_set(loop, &entry->timeout, 0);
 }
 
 void
 effect_cancel(struct entry *entry)
 {
-	if (entry->call == NULL)
+	if (entry->call == NULL) {
+		free_call(entry);
 		return;
-	if (entry->action->kind->cancel != NULL && entry->timeout.slot == 0)
+	}
+	if (entry->action->kind->cancel != NULL && entry->timeout.fn == overdue)
 		entry->action->kind->cancel(entry->action, entry->call);
 	free_call(entry);
 }

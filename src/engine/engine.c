@@ -54,6 +54,7 @@ engine_new(const struct engine_options *options, struct engine **ret_engine)
 		.http = options->http,
 		.connections = options->connections,
 		.n_connections = options->n_connections,
+		.folder = options->folder,
 	};
 	arena_init(&engine->memory, 0);
 	TAILQ_INIT(&engine->all);

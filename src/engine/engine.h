@@ -45,8 +45,9 @@ struct engine_options {
 	struct store *store; /* open for writing; the engine's owner closes it */
 	struct gateway *gateway;
 	struct http_client *http;
-	const struct connection *connections;
+	struct connection *connections;
 	size_t n_connections;
+	struct heed_str folder; /* of the configuration: relative paths start here */
 	struct heed_str
 		name; /* of the application: source of emitted events "heed/NAME" */
 	struct engine_limits limits;

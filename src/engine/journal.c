@@ -154,7 +154,8 @@ write_entry(const struct entry *entry, struct store_tx *tx)
 		return 0;
 	values = json_get(entry->value, "values");
 	return store_put_sql(tx, json_get_text(entry->value, "statement"),
-	                     values != NULL ? *values : json_null());
+	                     values != NULL ? *values : json_null(), entry->run->id,
+	                     entry->n);
 }
 
 bool
@@ -190,6 +191,22 @@ journal_write(struct run *run, struct store_tx *tx, bool own)
 		entry->writing = true;
 	}
 	return 0;
+}
+
+void
+journal_results(struct run *run, const struct store_result *result)
+{
+	struct entry *entry;
+	size_t i = 0;
+
+	if (result->code != 0)
+		return;
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		if (entry->writing && journal_is_transactional(entry) &&
+		    i < result->n_sql)
+			entry->reply = arena_str(&run->arena, result->results[i++]);
+	}
 }
 
 void

@@ -462,6 +462,8 @@ settle_transactional(struct run *run, int code, const char *text)
 		any = true;
 		entry->state = code == 0 ? ENTRY_DONE : ENTRY_FAILED;
 		entry->value = json_null();
+		if (code == 0)
+			(void)json_parse(&run->arena, entry->reply, &entry->value, NULL);
 		entry->ended_us = loop_wall_us(run->engine->loop);
 		if (code != 0) {
 			entry->code = HEED_E_PERMANENT;

@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define WORKERS 4
+#define WORKERS 32
 #define SIGNALS 4
 
 struct worker_pool {
@@ -27,8 +27,10 @@ struct worker_pool {
 	pthread_cond_t wake;
 	struct loop_work *first;
 	struct loop_work *last;
+	int n_waiting; /* works in line */
 	pthread_t threads[WORKERS];
 	int n_threads;
+	int n_idle;
 	bool ending;
 };
 
@@ -290,10 +292,13 @@ work_thread(void *arg)
 		if (work == NULL && pool->ending)
 			break;
 		if (work == NULL) {
+			pool->n_idle++;
 			(void)pthread_cond_wait(&pool->wake, &pool->lock);
+			pool->n_idle--;
 			continue;
 		}
 		pool->first = work->next;
+		pool->n_waiting--;
 		(void)pthread_mutex_unlock(&pool->lock);
 		work->run(work->arg);
 		loop_post(work->loop, &work->post);
@@ -312,13 +317,13 @@ work_done(void *arg)
 	work->done(work->arg);
 }
 
-/* Threads are started on first use: many programs need none. */
+/* Under the lock: a further thread when none would take what is in line, so that works
+ * that hang (a database that does not answer) keep no others waiting. */
 static void
-start_threads(struct worker_pool *pool)
+start_thread(struct worker_pool *pool)
 {
-	while (pool->n_threads < WORKERS &&
-	       pthread_create(&pool->threads[pool->n_threads], NULL, work_thread, pool) ==
-	               0)
+	if (pool->n_waiting > pool->n_idle && pool->n_threads < WORKERS &&
+	    pthread_create(&pool->threads[pool->n_threads], NULL, work_thread, pool) == 0)
 		pool->n_threads++;
 }
 
@@ -326,27 +331,31 @@ void
 loop_work(struct loop *loop, struct loop_work *work)
 {
 	struct worker_pool *pool = &loop->pool;
+	bool alone;
 
 	loop_hold(loop);
 	work->loop = loop;
 	work->next = NULL;
 	work->post.fn = work_done;
 	work->post.arg = work;
-	if (pool->n_threads == 0)
-		start_threads(pool);
-	if (pool->n_threads == 0) { /* no thread to be had: slow is better than lost */
-		work->run(work->arg);
-		loop_post(loop, &work->post);
-		return;
-	}
 	(void)pthread_mutex_lock(&pool->lock);
-	if (pool->first == NULL)
+	pool->n_waiting++;
+	start_thread(pool);
+	alone = pool->n_threads == 0;
+	if (alone)
+		pool->n_waiting--;
+	else if (pool->first == NULL)
 		pool->first = work;
 	else
 		pool->last->next = work;
-	pool->last = work;
+	if (!alone)
+		pool->last = work;
 	(void)pthread_cond_signal(&pool->wake);
 	(void)pthread_mutex_unlock(&pool->lock);
+	if (alone) { /* no thread to be had: slow is better than lost */
+		work->run(work->arg);
+		loop_post(loop, &work->post);
+	}
 }
 
 /* ---- running

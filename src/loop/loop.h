@@ -78,8 +78,8 @@ struct loop_post {
  * posts cost one wake-up. */
 void loop_post(struct loop *loop, struct loop_post *post);
 
-/* Run work->run(work->arg) on a work thread (4 of them, shared), then
- * work->done(work->arg) on the loop. Embedded in its owner, which must stay until done is
+/* Run work->run(work->arg) on a work thread (shared; as many as are busy at once, up to
+ * 32), then work->done(work->arg) on the loop. Embedded in its owner, which must stay until done is
  * called. */
 struct loop_work {
 	struct loop_post post;

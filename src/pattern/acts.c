@@ -5,6 +5,7 @@
 #include "pattern/acts.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -89,6 +90,80 @@ unknown_kind(struct bind *bind, const struct conf_node *key)
 	                    STR_ARG(key->text));
 }
 
+/* The names that an action's expressions may read: the flow's, the effect's key, and what
+ * the kind adds. */
+static const char *const *
+roots_of(struct bind *bind, const struct action_kind *kind)
+{
+	const char **roots;
+	size_t n = 0;
+	size_t more = 0;
+
+	while (bind->roots != NULL && bind->roots[n] != NULL)
+		n++;
+	while (kind->roots != NULL && kind->roots[more] != NULL)
+		more++;
+	roots = ARENA_ARRAY(bind->arena, const char *, n + more + 2);
+	if (roots == NULL)
+		return NULL;
+	if (n > 0)
+		memcpy(roots, bind->roots, n * sizeof(*roots));
+	if (more > 0)
+		memcpy(roots + n, kind->roots, more * sizeof(*roots));
+	roots[n + more] = "effect_key";
+	return roots;
+}
+
+static int
+bind_action(struct bind *bind, const struct conf_node *value,
+            const struct action_kind *kind, struct action **ret_action)
+{
+	const char *const *outer = bind->roots;
+	struct action *action = arena_zero(bind->arena, kind->size);
+	int r;
+
+	if (action == NULL)
+		return HEED_E_NOMEM;
+	action->kind = kind;
+	action->arena = bind->arena;
+	if (outer != NULL)
+		bind->roots = roots_of(bind, kind);
+	r = bind_record(bind, value, kind->options, action);
+	bind->roots = outer;
+	*ret_action = action;
+	return r;
+}
+
+/* The same action with ${...} as written, for what is recorded of it. Its expressions
+ * are of a set of their own, so that one that needs the value (a number, say) harms
+ * nothing but the record. */
+static int
+make_record(struct bind *bind, const struct conf_node *value, struct action *action)
+{
+	struct bind own = *bind;
+	struct conf_problems problems;
+	struct conf_node *raw;
+	struct action *record = NULL;
+	struct expr *culprit;
+
+	if (!conf_is_expanded(value))
+		return 0;
+	action->secret = true;
+	conf_problems_init(&problems, bind->arena);
+	own.problems = &problems;
+	own.exprs = expr_set_new();
+	if (own.exprs == NULL ||
+	    bind_own(bind, (void (*)(void *))expr_set_free, own.exprs) < 0)
+		return HEED_E_NOMEM;
+	own.owned = bind->owned;
+	HEED_TRY(conf_raw(bind->arena, value, &raw));
+	if (bind_action(&own, raw, action->kind, &record) == 0 &&
+	    expr_set_check(own.exprs, &culprit, NULL) == 0)
+		action->record = record;
+	bind->owned = own.owned;
+	return 0;
+}
+
 /* Make the action that `key: value` describes. */
 static int
 make_action(struct bind *bind, const struct conf_node *key, const struct conf_node *value,
@@ -100,16 +175,11 @@ make_action(struct bind *bind, const struct conf_node *key, const struct conf_no
 
 	if (kind == NULL)
 		return unknown_kind(bind, key);
-	action = arena_zero(bind->arena, kind->size);
-	if (action == NULL)
-		return HEED_E_NOMEM;
-	action->kind = kind;
-	action->file = key->file;
-	action->line = key->line;
-	HEED_TRY(bind_record(bind, value, kind->options, action));
+	HEED_TRY(bind_action(bind, value, kind, &action));
 	if (kind->check != NULL && kind->check(action, &error) < 0)
 		return conf_problem(bind->problems, key, error.hint, "%s: %s", kind->name,
 		                    error.text);
+	HEED_TRY(make_record(bind, value, action));
 	*ret_action = action;
 	return 0;
 }
@@ -121,6 +191,24 @@ acts_bind_one(struct bind *bind, const struct conf_node *node, struct action **r
 		return conf_problem(bind->problems, node, "for example: http: {url: ...}",
 		                    "expected a mapping with one action");
 	return make_action(bind, &node->keys[0], &node->items[0], ret_action);
+}
+
+static int
+check_probe(struct bind *bind, const struct conf_node *node, const struct act *act)
+{
+	if (act->probe != NULL && act->probe_done == NULL)
+		return conf_problem(bind->problems, node,
+		                    "add done: EXPRESSION over the probe's .result",
+		                    "a probe needs to know what shows that it happened");
+	if (act->probe == NULL && act->probe_done != NULL)
+		return conf_problem(bind->problems, conf_get(node, "done"),
+		                    "add probe: {http: ...} or another action",
+		                    "done is about a probe, and there is none");
+	if (act->probe != NULL && (act->probe->kind->perform == NULL))
+		return conf_problem(bind->problems, conf_get(node, "probe"),
+		                    "use an action that asks, such as http, exec or sql",
+		                    "a probe cannot be %s", act->probe->kind->name);
+	return 0;
 }
 
 /* Split one mapping into the action and its conditions, and bind both. */
@@ -162,11 +250,7 @@ bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
 		                    "there is no action here");
 	if (bind_record(bind, &conditions, act_rows, act) < 0)
 		return HEED_E_CONFIG;
-	if (r == 0 && act->probe != NULL && act->probe_done == NULL)
-		return conf_problem(bind->problems, node,
-		                    "add done: EXPRESSION over the probe's .result",
-		                    "a probe needs to know what shows that it happened");
-	return r;
+	return r < 0 ? r : check_probe(bind, node, act);
 }
 
 int

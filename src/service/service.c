@@ -183,6 +183,7 @@ make_engine(struct service *service, struct heed_error *error)
 		.http = service->http,
 		.connections = app->connections.items,
 		.n_connections = app->connections.n,
+		.folder = app->folder,
 		.name = app->name,
 		.limits = app->limits,
 		.model = find_model,

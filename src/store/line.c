@@ -30,6 +30,7 @@ report(void *arg)
 		.duplicate = tx->duplicate,
 		.n_events = tx->n_events,
 		.changed = tx->changed,
+		.results = tx->results,
 		.n_sql = tx->n_sql,
 		.appended = tx->appended,
 		.n_appends = tx->n_appends,

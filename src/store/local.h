@@ -52,6 +52,8 @@ struct op {
 		struct {
 			struct heed_str statement;
 			struct heed_json values;
+			int64_t run_id; /* whose entry n keeps the result; 0: none */
+			int32_t n;
 		} sql;
 		struct {
 			int64_t seen_before_us, expired_us;
@@ -83,6 +85,7 @@ struct store_tx {
 	bool *duplicate;
 	int64_t *changed;
 	struct store_appended *appended;
+	struct heed_str *results;
 	int64_t pruned;
 	int code;
 	char text[256];
@@ -121,6 +124,7 @@ enum statement {
 	ST_EVENT,
 	ST_RUN,
 	ST_ENTRY,
+	ST_REPLY,
 	ST_CURSOR,
 	ST_DEFINITION,
 	ST_CACHE,
@@ -200,6 +204,8 @@ int row_bind_text(sqlite3_stmt *statement, int at, struct heed_str text);
 int row_write(struct store *store, const struct op *op);
 int row_write_event(struct store *store, const struct store_event *event,
                     bool *ret_duplicate);
+int
+row_write_reply(struct store *store, int64_t run_id, int32_t n, struct heed_str reply);
 int row_prune(struct store *store, const struct op *op, int64_t *ret_pruned);
 /* An event with its place, which the statement of other events leaves out. */
 int row_append(struct store *store, const struct store_event *event);
@@ -222,7 +228,7 @@ extern const char usage_table[], usage_triggers[]; /* migrations */
 void user_guard(struct store *store);
 /* SQLite's code, or HEED_E_PERMANENT with tx->text. */
 int user_run(struct store *store, struct store_tx *tx, const struct op *op,
-             int64_t *ret_changed);
+             int64_t *ret_changed, struct heed_str *ret_result);
 
 /* sqlite_write.c */
 void sqlite_commit(struct store *store, struct store_tx *first);

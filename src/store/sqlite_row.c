@@ -47,6 +47,7 @@ static const char *const texts[ST_COUNT] = {
 		" class = excluded.class, request = excluded.request,"
 		" reply = excluded.reply, detail = excluded.detail,"
 		" reserved_nano = excluded.reserved_nano, asked = excluded.asked",
+	[ST_REPLY] = "update journal set reply = ? where run_id = ? and n = ?",
 	[ST_CURSOR] = "insert or replace into cursors(source, position, at_us)"
 		      " values(?, ?, ?)",
 	[ST_DEFINITION] = "insert into definitions(hash, flow, name, text, at_us)"
@@ -254,6 +255,17 @@ write_entry(struct store *store, const struct store_entry *entry)
 	bind_number(&b, entry->reserved_nano);
 	bind_text(&b, entry->asked);
 	return bind_end(&b, store, ST_ENTRY);
+}
+
+int
+row_write_reply(struct store *store, int64_t run_id, int32_t n, struct heed_str reply)
+{
+	struct binder b = bind_begin(store, ST_REPLY);
+
+	bind_text(&b, reply);
+	bind_number(&b, run_id);
+	bind_number(&b, n);
+	return bind_end(&b, store, ST_REPLY);
 }
 
 static int

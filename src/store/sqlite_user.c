@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "store/local.h"
+#include "store/sqlite_value.h"
 
 #define PROGRESS_STEPS 10000 /* of SQLite's machine, between looks at the clock */
 
@@ -68,131 +69,90 @@ user_guard(struct store *store)
 }
 
 static int
-refuse(struct store_tx *tx, const char *text, const char *name)
+refuse(struct store_tx *tx, const char *text)
 {
-	(void)snprintf(tx->text, sizeof(tx->text), text, name != NULL ? name : "?");
+	(void)snprintf(tx->text, sizeof(tx->text), "%.*s", (int)sizeof(tx->text) - 1,
+	               text);
 	return HEED_E_PERMANENT;
 }
 
 /* What SQLite said: the statement's fault, or everybody's. */
 static int
-judge(struct store *store, struct store_tx *tx, int code)
+judge(struct store *store, struct store_tx *tx, int code, const struct heed_error *error)
 {
-	if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
+	char text[sizeof(tx->text)];
+
+	if (code == SQLITE_OK)
 		return SQLITE_OK;
+	if (code == HEED_E_PERMANENT)
+		return refuse(tx, error->text);
 	if (sqlite_is_fatal(code))
 		return code;
-	if ((code & 0xff) == SQLITE_AUTH)
-		return refuse(tx,
-		              "%s: it may not touch heed's tables, transactions, pragmas "
-		              "or files",
-		              sqlite3_errmsg(store->db));
 	if ((code & 0xff) == SQLITE_INTERRUPT)
-		return refuse(tx, "the statement took too long%s", "");
-	return refuse(tx, "%s", sqlite3_errmsg(store->db));
+		return refuse(tx, "the statement took too long");
+	if ((code & 0xff) != SQLITE_AUTH)
+		return refuse(tx, sqlite3_errmsg(store->db));
+	(void)snprintf(text, sizeof(text),
+	               "%s: it may not touch heed's tables, transactions, pragmas or "
+	               "files",
+	               sqlite3_errmsg(store->db));
+	return refuse(tx, text);
+}
+
+/* Its result as JSON text: {rows, changed}, without rows when it gives no columns. */
+static int
+make_result(struct store_tx *tx, struct heed_json rows, int64_t changed,
+            struct heed_str *ret_result)
+{
+	struct heed_json result;
+	struct json_build build;
+
+	json_object(&build, &tx->arena);
+	if (rows.kind == HEED_ARRAY)
+		json_set_cstr(&build, "rows", rows);
+	json_set_cstr(&build, "changed", json_int(changed));
+	if (json_build_end(&build, &result) < 0)
+		return SQLITE_NOMEM;
+	*ret_result = json_text_of(&tx->arena, result);
+	return ret_result->data == NULL ? SQLITE_NOMEM : SQLITE_OK;
 }
 
 static int
-bind_json(struct store_tx *tx, sqlite3_stmt *st, int at, struct heed_json value)
+run(struct store *store, struct store_tx *tx, const struct op *op,
+    struct heed_json *ret_rows)
 {
-	switch (value.kind) {
-	case HEED_NULL:
-		return sqlite3_bind_null(st, at);
-	case HEED_BOOL:
-		return sqlite3_bind_int(st, at, value.boolean);
-	case HEED_INT:
-		return sqlite3_bind_int64(st, at, value.i64);
-	case HEED_UINT: /* SQLite's whole numbers end at INT64_MAX */
-		return SQLITE_RANGE;
-	case HEED_REAL:
-		return sqlite3_bind_double(st, at, value.f64);
-	case HEED_STRING:
-		return row_bind_text(st, at, json_text(value));
-	default:
-		return row_bind_text(st, at, json_text_of(&tx->arena, value));
-	}
-}
-
-static int
-bind_all(struct store *store, struct store_tx *tx, sqlite3_stmt *st,
-         struct heed_json values)
-{
-	int n = sqlite3_bind_parameter_count(st);
-	int i;
-	int r;
-
-	for (i = 1; i <= n; i++) {
-		const char *name = sqlite3_bind_parameter_name(st, i);
-		const struct heed_json *value =
-			name != NULL ? json_get(values, name + 1) : NULL;
-
-		if (value == NULL)
-			return refuse(tx, "no value for %s", name);
-		r = bind_json(tx, st, i, *value);
-		if (r == SQLITE_RANGE)
-			return refuse(tx,
-			              "the number for %s is above 9223372036854775807",
-			              name);
-		if (r != SQLITE_OK)
-			return judge(store, tx, r);
-	}
-	return SQLITE_OK;
-}
-
-/* One statement, nothing behind it but space and comments. */
-static int
-prepare(struct store *store, struct store_tx *tx, struct heed_str text,
-        sqlite3_stmt **ret_st)
-{
-	sqlite3_stmt *second = NULL;
-	const char *tail = NULL;
-	int r;
-
-	if (text.len > INT32_MAX / 2)
-		return refuse(tx, "the statement is too long%s", "");
-	r = sqlite3_prepare_v2(store->db, text.data != NULL ? text.data : "",
-	                       (int)text.len, ret_st, &tail);
-	if (r != SQLITE_OK)
-		return judge(store, tx, r);
-	if (*ret_st == NULL)
-		return refuse(tx, "there is no statement%s", "");
-	r = sqlite3_prepare_v2(store->db, tail, (int)(text.data + text.len - tail),
-	                       &second, NULL);
-	(void)sqlite3_finalize(second);
-	if (r != SQLITE_OK || second != NULL)
-		return refuse(tx, "there is more than one statement%s", "");
-	return SQLITE_OK;
-}
-
-static int
-run(struct store *store, struct store_tx *tx, const struct op *op, sqlite3_stmt **st)
-{
-	int r = prepare(store, tx, op->sql.statement, st);
+	static const struct sqlite_value_bounds bounds = {STORE_SQL_ROWS_MAX,
+	                                                  STORE_SQL_BYTES_MAX};
+	struct heed_error error = {0};
+	sqlite3_stmt *st = NULL;
+	int r = sqlite_value_prepare(store->db, op->sql.statement, &st, &error);
 
 	if (r == SQLITE_OK)
-		r = bind_all(store, tx, *st, op->sql.values);
-	if (r != SQLITE_OK)
-		return r;
-	do
-		r = sqlite3_step(*st);
-	while (r == SQLITE_ROW);
-	return judge(store, tx, r);
+		r = sqlite_value_bind(st, op->sql.values, &tx->arena, &error);
+	if (r == SQLITE_OK)
+		r = sqlite_value_step(st, &bounds, &tx->arena, ret_rows, &error);
+	r = judge(store, tx, r, &error);
+	(void)sqlite3_finalize(st);
+	return r;
 }
 
 int
 user_run(struct store *store, struct store_tx *tx, const struct op *op,
-         int64_t *ret_changed)
+         int64_t *ret_changed, struct heed_str *ret_result)
 {
 	int64_t before = sqlite3_total_changes64(store->db);
-	sqlite3_stmt *st = NULL;
+	struct heed_json rows;
 	int r;
 
 	store->in_user_sql = true;
 	store->user_sql_end_ms = clock_steady_ms() + STORE_SQL_MS_MAX;
-	r = run(store, tx, op, &st);
-	(void)sqlite3_finalize(st);
+	r = run(store, tx, op, &rows);
 	store->in_user_sql = false;
-	if (r == SQLITE_OK)
-		*ret_changed = sqlite3_total_changes64(store->db) - before;
-	return r;
+	if (r != SQLITE_OK)
+		return r;
+	*ret_changed = sqlite3_total_changes64(store->db) - before;
+	r = make_result(tx, rows, *ret_changed, ret_result);
+	return r != SQLITE_OK || op->sql.run_id == 0
+	               ? r
+	               : row_write_reply(store, op->sql.run_id, op->sql.n, *ret_result);
 }

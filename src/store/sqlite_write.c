@@ -77,7 +77,8 @@ write_op(struct store *store, struct store_tx *tx, const struct op *op,
 		size_t n = progress->sql++;
 
 		return progress->skip ? SQLITE_OK
-		                      : user_run(store, tx, op, &tx->changed[n]);
+		                      : user_run(store, tx, op, &tx->changed[n],
+		                                 &tx->results[n]);
 	}
 	if (progress->skip)
 		return SQLITE_OK;
@@ -96,8 +97,9 @@ write_ops(struct store *store, struct store_tx *tx)
 	if (tx->duplicate == NULL) {
 		tx->duplicate = ARENA_ARRAY(&tx->arena, bool, tx->n_events + 1);
 		tx->changed = ARENA_ARRAY(&tx->arena, int64_t, tx->n_sql + 1);
+		tx->results = ARENA_ARRAY(&tx->arena, struct heed_str, tx->n_sql + 1);
 	}
-	if (tx->duplicate == NULL || tx->changed == NULL)
+	if (tx->duplicate == NULL || tx->changed == NULL || tx->results == NULL)
 		return SQLITE_NOMEM;
 	for (op = tx->first; op != NULL && r == SQLITE_OK; op = op->next)
 		r = write_op(store, tx, op, &progress);

@@ -162,14 +162,17 @@ int store_put_definition(struct store_tx *tx, struct heed_str hash, struct heed_
                          struct heed_str name, struct heed_str text);
 /* A user's statement on the store's own database, part of this transaction. `values`
  * is an object: :name is bound to member `name`. It may not touch heed's own tables,
- * end the transaction, attach files or set pragmas, and runs STORE_SQL_MS_MAX at most;
- * any of that, and its own failure, fails this transaction only, with
- * HEED_E_PERMANENT. */
-int
-store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json values);
+ * end the transaction, attach files or set pragmas, runs STORE_SQL_MS_MAX at most and
+ * gives at most STORE_SQL_ROWS_MAX rows; any of that, and its own failure, fails this
+ * transaction only, with HEED_E_PERMANENT. Its result becomes the reply of entry `n` of
+ * the run, which was put before it; run_id 0: of none. */
+int store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json values,
+                  int64_t run_id, int32_t n);
 int store_put_cache(struct store_tx *tx, const struct store_cached *cached);
 
 #define STORE_SQL_MS_MAX 2000
+#define STORE_SQL_ROWS_MAX 1000
+#define STORE_SQL_BYTES_MAX (1024 * 1024)
 
 /* Append `n` events (at least one) to a stream that stands at version `expected`, or at
  * any (STORE_ANY_VERSION). They are found again by their ids, not by source and id: when
@@ -200,6 +203,8 @@ struct store_result {
 	const bool *duplicate; /* of each event, in order of putting */
 	size_t n_events;
 	const int64_t *changed; /* rows, by each user's statement, in order of putting */
+	/* Likewise: {"rows": [...], "changed": N}, without rows when it gives none. */
+	const struct heed_str *results;
 	size_t n_sql;
 	const struct store_appended *appended; /* each append, in order of putting */
 	size_t n_appends;

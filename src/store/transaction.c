@@ -134,7 +134,8 @@ store_put_cache(struct store_tx *tx, const struct store_cached *cached)
 }
 
 int
-store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json values)
+store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json values,
+              int64_t run_id, int32_t n)
 {
 	struct op *op = transaction_add(tx, OP_SQL);
 
@@ -142,6 +143,8 @@ store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json v
 		return HEED_E_NOMEM;
 	op->sql.statement = statement;
 	op->sql.values = values;
+	op->sql.run_id = run_id;
+	op->sql.n = n;
 	tx->n_sql++;
 	return 0;
 }

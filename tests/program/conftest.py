@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from kit import Heed
+from postgres import database, postgres  # noqa: F401
 from provider import provider  # noqa: F401
 
 

@@ -20,7 +20,7 @@ run_user(struct loop *loop, struct store *store, const char *id, const char *sql
 	struct store_tx *tx = store_begin(store);
 
 	(void)put_pair(store, tx, id, RUN_DONE);
-	assert_int_equal(store_put_sql(tx, str_of(sql), values), 0);
+	assert_int_equal(store_put_sql(tx, str_of(sql), values, 0, 0), 0);
 	return commit(loop, store, tx);
 }
 
@@ -199,7 +199,7 @@ storm_put(struct store *store, struct storm *storm, int i)
 		                              ? HEED_STR("update nothing set x = 1")
 		                              : HEED_STR("insert or rollback into mine "
 		                                         "values(1)"),
-		                      json_null()),
+		                      json_null(), 0, 0),
 			0);
 	store_commit(store, tx, storm_done, mine);
 }
