@@ -213,7 +213,8 @@ struct engine {
 	struct run_list waiting;
 	int64_t unfinished; /* runs in memory */
 	int64_t active;
-	int64_t commits; /* under way */
+	int64_t commits;  /* under way */
+	int64_t troubled; /* runs that try again what the store or memory did not let be */
 	bool started, draining, paused;
 	bool store_failing; /* told */
 	struct loop_timer dispatch_timer;

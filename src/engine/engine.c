@@ -198,7 +198,8 @@ source_is_busy(const struct source *source, struct heed_str uri)
 bool
 engine_idle(const struct engine *engine)
 {
-	return engine->active == 0 && engine->commits == 0 && TAILQ_EMPTY(&engine->busy);
+	return engine->active == 0 && engine->commits == 0 && engine->troubled == 0 &&
+	       TAILQ_EMPTY(&engine->busy);
 }
 
 size_t
@@ -220,7 +221,8 @@ drain_look(void *arg)
 	struct engine *engine = arg;
 	bool over = loop_steady_ms(engine->loop) >= engine->drain_until_ms;
 
-	if (engine->commits > 0 || (engine->active > 0 && !over)) {
+	if (engine->commits > 0 ||
+	    ((engine->active > 0 || engine->troubled > 0) && !over)) {
 		loop_timer_set(engine->loop, &engine->drain_timer, DRAIN_LOOK_MS);
 		return;
 	}

@@ -16,7 +16,7 @@
 #define AGAIN_MAX_MS 60000
 #define TROUBLES_MAX 16 /* passes without memory, in a row: about ten minutes */
 
-static void go_on(void *arg);
+static void again_fired(void *arg);
 
 static void
 timer_fired(void *arg)
@@ -57,7 +57,7 @@ run_new(struct engine *engine, struct definition *definition, struct event_ref *
 	arena_init(&run->arena, 2048);
 	TAILQ_INIT(&run->entries);
 	loop_timer_init(&run->timer, timer_fired, run);
-	loop_timer_init(&run->again, go_on, run);
+	loop_timer_init(&run->again, again_fired, run);
 	TAILQ_INSERT_TAIL(&engine->all, run, all);
 	run->id = id > 0 ? id : store_next_run(engine->options.store);
 	map_add(&engine->runs, &run->by_id, map_hash_number(run->id));
@@ -86,6 +86,7 @@ run_free(struct run *run)
 	}
 	signal_written(run, HEED_E_CANCELLED);
 	loop_timer_clear(engine->loop, &run->timer);
+	engine->troubled -= run->again.slot != 0;
 	loop_timer_clear(engine->loop, &run->again);
 	drop_emitted(run, 0);
 	mem_free(run->emitted.items);
@@ -228,6 +229,7 @@ try_again(struct run *run)
 
 	for (i = 1; i < run->troubles && delay < AGAIN_MAX_MS; i++)
 		delay *= 2;
+	run->engine->troubled += run->again.slot == 0;
 	loop_timer_set(run->engine->loop, &run->again,
 	               delay < AGAIN_MAX_MS ? delay : AGAIN_MAX_MS);
 }
@@ -337,13 +339,6 @@ run_pass(struct run *run)
 	}
 }
 
-void
-run_advance(struct run *run)
-{
-	run->advance = true;
-	go_on(run);
-}
-
 /* Is a reply here that the store does not hold? No pass before it does. */
 static bool
 has_raw_reply(const struct run *run)
@@ -359,16 +354,30 @@ has_raw_reply(const struct run *run)
 
 /* Do what is due, unless a batch is under way: then run_written comes here. */
 static void
-go_on(void *arg)
+go_on(struct run *run)
 {
-	struct run *run = arg;
-
 	if (run->committing)
 		return;
 	if (run->advance && !has_raw_reply(run))
 		run_pass(run);
 	if (journal_is_dirty(run))
 		run_commit(run);
+}
+
+void
+run_advance(struct run *run)
+{
+	run->advance = true;
+	go_on(run);
+}
+
+static void
+again_fired(void *arg)
+{
+	struct run *run = arg;
+
+	run->engine->troubled--;
+	go_on(run);
 }
 
 void
