@@ -75,32 +75,45 @@ const struct option ask_options[] = {
 	OPTION_ROWS_END,
 };
 
-/* Is the stored reply an answer to this question? Decided once per entry. */
-static bool
-reads(struct run *run, const struct ask *ask, struct entry *entry)
+static int
+read_reply(struct run *run, const struct ask *ask, struct entry *entry)
 {
 	struct structured_report report = {0};
 	struct model_reply reply = {0};
 	struct heed_json record;
+	int r;
 
-	if (entry->reading != ANSWER_UNREAD)
-		return entry->reading == ANSWER_FITS;
-	entry->reading = ANSWER_WRONG;
-	if (json_parse(&run->arena, entry->reply, &record, NULL) < 0 ||
-	    model_reply_read(record, &reply) < 0) {
+	r = json_parse(&run->arena, entry->reply, &record, NULL);
+	if (r == 0)
+		r = model_reply_read(record, &reply);
+	if (r < 0) {
 		entry->complaint = HEED_STR("the recorded reply could not be read");
-		return false;
+		return r;
 	}
 	entry->question.previous = arena_str(&run->arena, reply.text);
-	if (structured_read(ask->answer, reply.text, &run->arena, &entry->answer,
-	                    &report) == 0)
-		entry->reading = ANSWER_FITS;
-	else
-		entry->complaint = report.complaint;
-	if (entry->reading == ANSWER_FITS && ask->check != NULL &&
-	    ask->check(ask, entry->answer, &run->arena, &entry->complaint) < 0)
-		entry->reading = ANSWER_WRONG;
-	return entry->reading == ANSWER_FITS;
+	if (entry->question.previous.data == NULL)
+		return HEED_E_NOMEM;
+	r = structured_read(ask->answer, reply.text, &run->arena, &entry->answer,
+	                    &report);
+	entry->complaint = report.complaint;
+	if (r == 0 && ask->check != NULL)
+		r = ask->check(ask, entry->answer, &run->arena, &entry->complaint);
+	return r;
+}
+
+/* Is the stored reply an answer to this question? Decided once per entry. HEED_E_INVALID
+ * when it is not, HEED_E_NOMEM when that is not known yet. */
+static int
+reads(struct run *run, const struct ask *ask, struct entry *entry)
+{
+	if (entry->reading == ANSWER_UNREAD) {
+		int r = read_reply(run, ask, entry);
+
+		if (r == HEED_E_NOMEM)
+			return r;
+		entry->reading = r == 0 ? ANSWER_FITS : ANSWER_WRONG;
+	}
+	return entry->reading == ANSWER_FITS ? 0 : HEED_E_INVALID;
 }
 
 static int
@@ -117,7 +130,9 @@ render(struct run *run, const struct template *template, struct heed_json input,
 	r = template_render(template, input, &run->arena, &buf, error);
 	if (r == 0 && buf_error(&buf) == 0)
 		*ret_text = arena_str(&run->arena, buf_str(&buf));
-	if (r == 0 && (buf_error(&buf) != 0 || ret_text->data == NULL))
+	if (r == 0 && buf_error(&buf) == HEED_E_LIMIT)
+		r = error_set(error, HEED_E_LIMIT, "it is longer than 64 MiB");
+	else if (r == 0 && ret_text->data == NULL)
 		r = error_nomem(error);
 	buf_done(&buf);
 	return r;
@@ -215,6 +230,7 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
 	int failures = 0;
 	int wrongs = 0;
 	int attempts = 0;
+	int r;
 
 	run->at_step = step;
 	TAILQ_FOREACH(entry, &run->entries, link)
@@ -231,18 +247,18 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
 		failures += entry->state == ENTRY_FAILED;
 		if (entry->state != ENTRY_DONE)
 			continue;
-		if (reads(run, ask, entry)) {
+		r = reads(run, ask, entry);
+		if (r == 0)
 			*ret_answer = entry->answer;
-			return 0;
-		}
+		if (r != HEED_E_INVALID)
+			return r;
 		wrong = entry;
 		wrongs++;
 	}
 	if (last != NULL && last->state == ENTRY_INTENDED)
 		return HEED_WAIT;
 	if (last != NULL && last->state == ENTRY_FAILED) {
-		int r = retry_decide(run, last, &ask->retry, failures);
-
+		r = retry_decide(run, last, &ask->retry, failures);
 		if (r != 0)
 			return r < 0 ? fail_final(run, step, last) : r;
 	}
@@ -384,6 +400,12 @@ replied(void *arg, const struct model_reply *reply)
 		entry->model = arena_str(&run->arena, reply->model);
 	if (model_reply_write(reply, &run->arena, &record) == 0)
 		entry->reply = json_text_of(&run->arena, record);
+	if (entry->reply.data == NULL) { /* paid for and lost, which is counted */
+		entry->state = ENTRY_FAILED;
+		entry->code = HEED_E_NOMEM;
+		entry->class = HEED_STR("lost");
+		entry->detail = HEED_STR("no memory for the reply");
+	}
 	run_fact(run, entry);
 }
 

@@ -214,7 +214,7 @@ struct engine {
 	int64_t unfinished; /* runs in memory */
 	int64_t active;
 	int64_t commits;  /* under way */
-	int64_t troubled; /* runs that try again what the store or memory did not let be */
+	int64_t troubled; /* runs that have something to try again */
 	bool started, draining, paused;
 	bool store_failing; /* told */
 	struct loop_timer dispatch_timer;

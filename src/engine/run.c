@@ -222,6 +222,13 @@ admit_entries(struct run *run)
 /* ---- passes ------------------------------------------------------------------------ */
 
 static void
+set_again(struct run *run, int64_t delay_ms)
+{
+	run->engine->troubled += run->again.slot == 0;
+	loop_timer_set(run->engine->loop, &run->again, delay_ms);
+}
+
+static void
 try_again(struct run *run)
 {
 	int64_t delay = AGAIN_MS;
@@ -229,9 +236,7 @@ try_again(struct run *run)
 
 	for (i = 1; i < run->troubles && delay < AGAIN_MAX_MS; i++)
 		delay *= 2;
-	run->engine->troubled += run->again.slot == 0;
-	loop_timer_set(run->engine->loop, &run->again,
-	               delay < AGAIN_MAX_MS ? delay : AGAIN_MAX_MS);
+	set_again(run, delay < AGAIN_MAX_MS ? delay : AGAIN_MAX_MS);
 }
 
 /* The pass ran out of memory: it never was, and another comes later. */
@@ -248,6 +253,7 @@ undo_pass(struct run *run, int n_entries, size_t n_emitted)
 	}
 	drop_emitted(run, n_emitted);
 	run->class = run->text = (struct heed_str){NULL, 0};
+	run->keep = NULL; /* what it knows may be of entries that are gone */
 	run->troubles++;
 	run->advance = true;
 	try_again(run);
@@ -401,7 +407,7 @@ run_wake(struct run *run, struct entry *entry)
 		run_set_state(run, RUN_READY);
 	} else if (run->state == RUN_ACTIVE) {
 		run->advance = true;
-		loop_timer_set(run->engine->loop, &run->again, 0);
+		set_again(run, 0);
 	}
 }
 

@@ -73,7 +73,8 @@ codec_parse(const struct model_response *response, struct arena *arena,
 		                                          response->n_headers, ids[i]));
 	reply->raw = arena_str(arena, response->body);
 	/* Malformed is null here; every caller has to expect garbage anyway. */
-	(void)json_parse(arena, response->body, &body, NULL);
+	if (json_parse(arena, response->body, &body, NULL) == HEED_E_NOMEM)
+		reply->code = HEED_E_NOMEM;
 	return body;
 }
 
@@ -174,6 +175,12 @@ codec_fail(const struct model_response *response, struct heed_json body,
 	struct heed_str code = find_code(body);
 	enum model_class class = class_of(response, body, code);
 
+	if (reply->code == HEED_E_NOMEM) { /* nobody's fault on the other side */
+		reply_set(reply, MODEL_TRANSIENT, HEED_E_NOMEM, arena,
+		          "no memory for the reply");
+		reply->usage.estimated = true;
+		return;
+	}
 	if (message.len == 0 && body.kind == HEED_NULL && str_utf8(response->body))
 		message = str_head_utf8(str_trim(response->body), 200);
 	reply_set(reply, class, codes[class], arena, "HTTP %d%s%.*s", response->status,

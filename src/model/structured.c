@@ -411,7 +411,8 @@ complain(struct reader *reader)
 		}
 	}
 	buf_adds(&buf, "\nAnswer again with the whole corrected JSON and nothing else.");
-	report->complaint = arena_str(reader->arena, buf_str(&buf));
+	if (buf_error(&buf) == 0)
+		report->complaint = arena_str(reader->arena, buf_str(&buf));
 	buf_done(&buf);
 	return report->complaint.data == NULL ? HEED_E_NOMEM : HEED_E_INVALID;
 }

@@ -134,7 +134,8 @@ settle(struct stage *stage)
 
 static const char *const looks[] = {
 	"select type, json_extract(body, '$.subject'),"
-	" json_remove(json_extract(body, '$.data'), '$.run'), count(*) from events"
+	" json_remove(json_extract(body, '$.data'), '$.run', '$.text'), count(*) from "
+        "events"
 	" where coalesce(json_extract(body, '$.data.class'), '') <> 'unknown'"
 	" group by 1, 2, 3",
 	"select name, state, class, count(*) from runs where name <> 'bare' group by 1, "
@@ -264,13 +265,19 @@ compare(struct stage *stage, const char *what, long n)
 		complain("%s at %ld:\n%s\nundisturbed:\n%s", what, n, picture,
 		         undisturbed);
 	ask_file(path,
-	         "select count(*) from journal where kind = 0 and class = 'cut_off'",
+	         "select count(*) from journal where kind = 0"
+	         " and (class = 'cut_off' or detail like '%memory%')",
 	         cut_off, sizeof(cut_off));
-	/* Paid twice only when the first reply did not reach the disk, and counted. */
+	/* Asked twice only when the first reply did not reach the disk, and counted. */
 	if (world.asked < undisturbed_asked ||
-	    world.asked > undisturbed_asked + strtoll(cut_off, NULL, 10))
-		complain("%s at %ld: %d calls, of which %s cut off", what, n, world.asked,
-		         cut_off);
+	    world.asked > undisturbed_asked + strtoll(cut_off, NULL, 10)) {
+		ask_file(path,
+		         "select run_id, n, state, class, detail, reply from journal"
+		         " where kind = 0",
+		         picture, sizeof(picture));
+		complain("%s at %ld: %d calls, of which %s cut off: %s", what, n,
+		         world.asked, cut_off, picture);
+	}
 }
 
 /* ---- faults ------------------------------------------------------------------------ */
