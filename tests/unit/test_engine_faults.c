@@ -193,7 +193,7 @@ run_undisturbed(void)
 	assert_non_null(strstr(undisturbed, "told"));
 	assert_non_null(strstr(undisturbed, "probed|5||4"));
 	assert_non_null(strstr(undisturbed, "4 keyed"));
-	print_message("%lld commits, %ld allocations, %d calls\n",
+	print_message("# %lld commits, %ld allocations, %d calls\n",
 	              (long long)undisturbed_commits, undisturbed_allocations,
 	              undisturbed_asked);
 }
@@ -203,7 +203,7 @@ static int complaints; /* so that one run shows all points that are wrong */
 #define complain(...)                                                                    \
 	do {                                                                             \
 		print_error(__VA_ARGS__);                                                \
-		print_error("\n");                                                       \
+		print_error("\n# ");                                                       \
 		complaints++;                                                            \
 	} while (0)
 
@@ -420,7 +420,7 @@ main(void)
 
 	if (getenv("HEED_SEED") != NULL)
 		seed = (unsigned)strtoul(getenv("HEED_SEED"), NULL, 10);
-	print_message("HEED_SEED=%u\n", seed);
+	print_message("# HEED_SEED=%u\n", seed);
 	srandom(seed);
 	return cmocka_run_group_tests_name("engine_faults", tests, make_folder,
 	                                   remove_folder);
