@@ -156,6 +156,7 @@ complete(void *arg, struct MHD_Connection *connection, void **context,
 static int
 fill(struct server_exchange *exchange, const char *url, const char *method)
 {
+	const struct http_server_options *options = &exchange->server->options;
 	struct http_exchange *public = &exchange->public;
 	struct MHD_Connection *connection = exchange->connection;
 
@@ -171,6 +172,8 @@ fill(struct server_exchange *exchange, const char *url, const char *method)
 	public->path = arena_str(&public->arena, str_of(url));
 	set_peer(exchange, connection);
 	exchange->handled = true;
+	if (options->body_max_of != NULL)
+		exchange->body.max = options->body_max_of(options->arg, public);
 	return public->method.data == NULL || public->path.data == NULL ? HEED_E_NOMEM
 	                                                                : 0;
 }
@@ -183,7 +186,7 @@ announces_too_much(const struct server_exchange *exchange)
 	int64_t length;
 
 	return text.len > 0 && str_to_i64(text, &length) == 0 &&
-	       (uint64_t)length > exchange->server->options.body_max;
+	       (uint64_t)length > exchange->body.max;
 }
 
 static void
@@ -214,8 +217,7 @@ refuse_too_large(struct server_exchange *exchange)
 {
 	exchange->refused = true;
 	http_problem(&exchange->public, 413, "Content too large",
-	             "the body is larger than %zu bytes",
-	             exchange->server->options.body_max);
+	             "the body is larger than %zu bytes", exchange->body.max);
 }
 
 static enum MHD_Result

@@ -36,6 +36,9 @@ struct http_server_options {
 	const char *listen; /* "127.0.0.1:8080", "[::1]:0", ":8080", "unix:/path" (mode
 	                       0600) */
 	size_t body_max;    /* a larger body is answered 413; 0 for 1 MiB */
+	/* What the body of a request may have instead, at most body_max; its path and
+	 * headers are there. On the server's thread. May be NULL. */
+	size_t (*body_max_of)(void *arg, const struct http_exchange *exchange);
 	unsigned connections_max; /* 0 for 4,096 */
 	unsigned idle_timeout_s;  /* 0 for 60; also bounds how long a request may trickle
 	                             in */

@@ -13,11 +13,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "source/http_answer.h"
+#include "source/http_listener.h"
 #include "source/http_local.h"
 #include "source/kinds.h"
-
-/* Those that listen now. Loop's thread. */
-static LIST_HEAD(, http_source) listening = LIST_HEAD_INITIALIZER(listening);
 
 /* ---- options --------------------------------------------------------------- */
 
@@ -71,7 +69,8 @@ static const struct option options[] = {
          AT(path),
          .fallback = "/",
          .flags = OPTION_NONEMPTY,
-         .help = "the one path that takes events; all others are answered 404"},
+         .help = "the path that takes events; others are answered 404, unless another "
+                 "source with the same listen: takes them"},
 	{.name = "body_max",
          .kind = OPTION_SIZE,
          AT(body_max),
@@ -85,7 +84,8 @@ static const struct option options[] = {
          .fallback = "4096",
          .min = 1,
          .max = 60000,
-         .help = "connections open at once; further ones are refused"},
+         .help = "connections open at once, further ones are refused; of sources that "
+                 "share an address the first one's counts"},
 	{.name = "auth",
          .kind = OPTION_RECORD,
          AT(auth),
@@ -187,10 +187,9 @@ deliver(struct http_source *http, struct http_exchange *exchange,
 		             heed_code_text(r));
 }
 
-static void
-forward(void *arg, struct http_exchange *exchange)
+void
+http_forward(struct http_source *http, struct http_exchange *exchange)
 {
-	struct http_source *http = arg;
 	struct parsed *parsed = exchange->context;
 	const struct delivery nothing = {.code = 0};
 	struct heed_error error = {0};
@@ -209,53 +208,16 @@ forward(void *arg, struct http_exchange *exchange)
 		deliver(http, exchange, parsed);
 }
 
-static const struct http_source *
-find_listening(struct heed_str listen)
-{
-	const struct http_source *other;
-
-	LIST_FOREACH(other, &listening, started)
-	if (str_eq(other->listen, listen) && !str_ends(listen, ":0"))
-		return other;
-	return NULL;
-}
-
 static int
 start(struct source *source, struct heed_str position, struct heed_error *error)
 {
 	struct http_source *http = (struct http_source *)source;
-	const struct http_source *other = find_listening(http->listen);
-	char *listen;
 	char line[320];
-	int r;
 
-	if (other != NULL) {
-		(void)error_set(error, HEED_E_CONFIG,
-		                "source \"%.*s\" listens on %.*s already",
-		                STR_ARG(other->source.name), STR_ARG(http->listen));
-		error_hint(error, "give each http source a port of its own (listen:)");
-		return HEED_E_CONFIG;
-	}
-	listen = mem_copy(http->listen.data, http->listen.len);
-	if (listen == NULL)
-		return error_nomem(error);
 	LIST_INIT(&http->under_way);
-	const struct http_server_options settings = {
-		.listen = listen,
-		.body_max = (size_t)http->body_max,
-		.connections_max = (unsigned)http->connections,
-		.receive = http_receive,
-		.forward = forward,
-		.arg = http,
-	};
-	r = http_server_new(source->loop, &settings, &http->server, error);
-	mem_free(listen);
-	if (r < 0)
-		return r;
-	LIST_INSERT_HEAD(&listening, http, started);
+	HEED_TRY(http_listener_join(http, error));
 	(void)snprintf(line, sizeof(line), "source %.*s: http on port %d",
-	               STR_ARG(str_head(source->name, 200)),
-	               http_server_port(http->server));
+	               STR_ARG(str_head(source->name, 200)), http_listener_port(http));
 	log_write(LOG_INFO, line, NULL, 0);
 	return 0;
 }
@@ -266,15 +228,15 @@ stop(struct source *source)
 	struct http_source *http = (struct http_source *)source;
 	struct delivering *under_way;
 
-	if (http->server == NULL)
+	if (http->listener == NULL)
 		return;
-	LIST_REMOVE(http, started);
 	while ((under_way = LIST_FIRST(&http->under_way)) != NULL) {
 		LIST_REMOVE(under_way, link);
-		under_way->exchange = NULL; /* answered by http_server_free */
+		(void)answer_refuse(under_way->exchange, 503, "Unavailable",
+		                    "heed is being stopped; send it again");
+		under_way->exchange = NULL;
 	}
-	http_server_free(http->server);
-	http->server = NULL;
+	http_listener_leave(http);
 }
 
 const struct source_kind source_http = {

@@ -1,6 +1,6 @@
 /*
- * http_local.h - what the http source's two sides share: http.c on the loop's thread and
- * http_receive.c on the server's.
+ * http_local.h - what the http source's parts share: http.c on the loop's thread,
+ * http_receive.c on the server's, and http_listener.c between them.
  */
 #ifndef HEED_SOURCE_HTTP_LOCAL_H
 #define HEED_SOURCE_HTTP_LOCAL_H
@@ -11,6 +11,8 @@
 #include "loop/http_server.h"
 #include "source/mapping.h"
 #include "source/webhook.h"
+
+struct http_listener;
 
 /* Its options are constant while it listens, so both threads read them. */
 struct http_source {
@@ -26,8 +28,8 @@ struct http_source {
 	struct mapping mapping;
 	struct option_texts origins;
 
-	struct http_server *server;
-	LIST_ENTRY(http_source) started;
+	struct http_listener *listener; /* NULL: not started */
+	LIST_ENTRY(http_source) joined; /* the listener's */
 	LIST_HEAD(, delivering) under_way;
 };
 
@@ -46,9 +48,11 @@ struct parsed {
 	struct heed_str id;
 };
 
-/* Check and parse on the server's thread; `arg` is the source. exchange->context becomes
- * a struct parsed. */
-enum http_verdict http_receive(void *arg, struct http_exchange *exchange);
+/* Check and parse on the server's thread; exchange->context becomes a struct parsed. */
+enum http_verdict
+http_receive(const struct http_source *http, struct http_exchange *exchange);
+/* Hand in what was read, on the loop's thread. */
+void http_forward(struct http_source *http, struct http_exchange *exchange);
 /* A header's value, or {NULL, 0}. */
 struct heed_str
 http_exchange_header(const struct http_exchange *exchange, const char *name);

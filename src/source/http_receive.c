@@ -258,10 +258,9 @@ read_body(const struct http_source *http, struct parsed *parsed,
 }
 
 enum http_verdict
-http_receive(void *arg, struct http_exchange *exchange)
+http_receive(const struct http_source *http, struct http_exchange *exchange)
 {
 	const struct http_header allow = {HEED_STR("Allow"), HEED_STR("POST, OPTIONS")};
-	const struct http_source *http = arg;
 	struct parsed *parsed = ARENA_NEW(&exchange->arena, struct parsed);
 	struct heed_error error = {0};
 	int r;
@@ -269,11 +268,6 @@ http_receive(void *arg, struct http_exchange *exchange)
 	if (parsed == NULL)
 		return answer_refuse(exchange, 503, "Unavailable", "out of memory");
 	exchange->context = parsed;
-	if (!str_eq(exchange->path, http->path)) {
-		http_problem(exchange, 404, "Not found",
-		             "events are taken at the path %.*s", STR_ARG(http->path));
-		return HTTP_ANSWERED;
-	}
 	if (str_is(exchange->method, "OPTIONS"))
 		return shake_hands(http, exchange);
 	if (!str_is(exchange->method, "POST")) {

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import socket
 import time
 
 import pytest
@@ -251,6 +252,39 @@ def test_form(heed):
     event, _ = stored(heed, "CA1")
     assert event["subject"] == "+49 1" and event["data"]["Body"] == "a b"
     ask(heed, "form", b"CallSid=%zz", form).problem(400, "percent")
+
+
+SHARED = """
+heed: 1
+name: shared
+store: sqlite:shop.db
+sources:
+  a: {type: http, listen: "127.0.0.1:%d", path: /a, body_max: 2KiB}
+  b: {type: http, listen: "127.0.0.1:%d", path: %s, auth: {bearer: key}}
+"""
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def test_sources_share_an_address(make_heed):
+    port = free_port()
+    heed = make_heed(SHARED % (port, port, "/b")).start()
+    assert heed.ports == {"a": port, "b": port}
+    key = {**STRUCTURED, "Authorization": "Bearer key"}
+    large = event("2", text="x" * 3000)
+    assert ask(heed, "a", event("1"), STRUCTURED, path="/a").counts == (1, 0)
+    assert ask(heed, "b", large, key, path="/b").counts == (1, 0)
+    ask(heed, "a", large, STRUCTURED, path="/a").problem(413, "2048")
+    ask(heed, "b", event("3"), STRUCTURED, path="/b").problem(401)
+    ask(heed, "a", event("3"), STRUCTURED, path="/c").problem(404, "/a", "/b")
+    assert heed.stop() == 0
+    heed.config.write_text(SHARED % (port, port, "/a"))
+    refused = heed.command("run", "heed.yaml", check=False)
+    assert refused.returncode != 0 and 'source "a" takes /a' in refused.stderr
 
 
 BACK_PRESSURE = """
