@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "pattern/kinds.h"
 
+#define SOURCE_KINDS_MAX 64
 #define FILE_MAX (8 * 1024 * 1024)
 
 /* A copy of the map without the key `name`; *ret_value is that key's value, or NULL. */
@@ -46,11 +47,11 @@ without_key(struct arena *arena, const struct conf_node *map, const char *name,
 static const struct source_kind *
 find_source_kind(struct bind *bind, const struct conf_node *type)
 {
-	const char *names[32];
+	const char *names[SOURCE_KINDS_MAX + 1];
 	char hint[CONF_HINT_SIZE];
 	size_t n;
 
-	for (n = 0; n < 31 && source_kinds[n] != NULL; n++) {
+	for (n = 0; n < SOURCE_KINDS_MAX && source_kinds[n] != NULL; n++) {
 		if (str_is(type->text, source_kinds[n]->name))
 			return source_kinds[n];
 		names[n] = source_kinds[n]->name;
@@ -132,6 +133,21 @@ bind_sources(struct bind *bind, const struct conf_node *node, void *field)
 			worst = r;
 	}
 	return worst;
+}
+
+static void
+write_sources_schema(struct heed_buf *buf)
+{
+	struct option_type types[SOURCE_KINDS_MAX];
+	size_t n;
+
+	for (n = 0; n < SOURCE_KINDS_MAX && source_kinds[n] != NULL; n++)
+		types[n] =
+			(struct option_type){source_kinds[n]->name, source_kinds[n]->help,
+		                             source_kinds[n]->options};
+	buf_adds(buf, "{\"type\":\"object\",\"additionalProperties\":");
+	option_schema_kinds(buf, types, n);
+	buf_addc(buf, '}');
 }
 
 /* The entries of a pattern's section become definitions. */
@@ -221,6 +237,7 @@ const struct option app_options[] = {
 	{.name = "sources",
          .kind = OPTION_CUSTOM,
          .bind = bind_sources,
+         .schema = write_sources_schema,
          .names = mapping_type,
          .help = "what brings events in, by name; `type` names the kind"},
 	{.name = "reactions",

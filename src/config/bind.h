@@ -78,6 +78,14 @@ bind_schema(struct bind *bind, const struct conf_node *node, struct schema **ret
 /* The JSON Schema (2020-12) of a record described by `rows`, appended as a JSON object.
  * It takes what bind_record takes, and a text with ${...} wherever a scalar stands. */
 void option_schema_write(struct heed_buf *buf, const struct option *rows);
+/* The same of a mapping whose `type` names one of `n` kinds, each with rows of its own.
+ */
+struct option_type {
+	const char *name;
+	const char *help;
+	const struct option *rows;
+};
+void option_schema_kinds(struct heed_buf *buf, const struct option_type *kinds, size_t n);
 /* Reference documentation of `rows` as Markdown, and as text for a terminal. */
 void option_docs_write(struct heed_buf *buf, const struct option *rows, int markdown);
 

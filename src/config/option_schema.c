@@ -252,14 +252,11 @@ write_required(struct heed_buf *buf, const struct option *rows)
 		buf_addc(buf, ']');
 }
 
-/* What stands between the braces of a record's schema. */
 static void
-write_members(struct heed_buf *buf, const struct option *rows, int depth)
+write_properties(struct heed_buf *buf, const struct option *rows, int depth)
 {
 	const struct option *row;
 
-	buf_adds(buf,
-	         "\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
 	for (row = rows; row->kind != OPTION_END; row++) {
 		if (row != rows)
 			buf_addc(buf, ',');
@@ -267,6 +264,15 @@ write_members(struct heed_buf *buf, const struct option *rows, int depth)
 		buf_addc(buf, ':');
 		write_row(buf, row, depth);
 	}
+}
+
+/* What stands between the braces of a record's schema. */
+static void
+write_members(struct heed_buf *buf, const struct option *rows, int depth)
+{
+	buf_adds(buf,
+	         "\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+	write_properties(buf, rows, depth);
 	buf_addc(buf, '}');
 	write_required(buf, rows);
 }
@@ -286,4 +292,32 @@ option_schema_write(struct heed_buf *buf, const struct option *rows)
 	buf_adds(buf, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",");
 	write_members(buf, rows, 0);
 	buf_addc(buf, '}');
+}
+
+/* Each kind where its name stands: a mistake is then told of the kind that was meant. */
+void
+option_schema_kinds(struct heed_buf *buf, const struct option_type *kinds, size_t n)
+{
+	size_t i;
+
+	buf_adds(buf, "{\"type\":\"object\",\"required\":[\"type\"],"
+	              "\"properties\":{\"type\":{\"enum\":[");
+	for (i = 0; i < n; i++)
+		buf_addf(buf, "%s\"%s\"", i > 0 ? "," : "", kinds[i].name);
+	buf_adds(buf, "]}},\"allOf\":[");
+	for (i = 0; i < n; i++) {
+		buf_addf(buf,
+		         "%s{\"if\":{\"required\":[\"type\"],\"properties\":{\"type\":{"
+		         "\"const\":\"%s\"}}},"
+		         "\"then\":{\"additionalProperties\":false,"
+		         "\"properties\":{\"type\":{\"description\":",
+		         i > 0 ? "," : "", kinds[i].name);
+		json_write_string(buf, str_of(kinds[i].help));
+		buf_adds(buf, "},");
+		write_properties(buf, kinds[i].rows, 1);
+		buf_addc(buf, '}');
+		write_required(buf, kinds[i].rows);
+		buf_adds(buf, "}}");
+	}
+	buf_adds(buf, "]}");
 }

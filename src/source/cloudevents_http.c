@@ -157,7 +157,7 @@ set_attributes(struct arena *arena, const struct cloudevents_request *request,
 
 	for (i = 0; i < request->n_headers; i++) {
 		const struct http_header *at = &request->headers[i];
-		struct heed_json value;
+		struct heed_json value = {.kind = HEED_NULL};
 
 		if (!str_starts(at->name, "ce-"))
 			continue;

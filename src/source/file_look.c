@@ -444,6 +444,8 @@ find_files(struct scan *scan, DIR *folder)
 	const struct dirent *entry;
 	size_t i;
 
+	/* Only this thread has the folder open. */
+	// cppcheck-suppress readdirCalled
 	while ((entry = readdir(folder)) != NULL) {
 		bool matches = is_wanted(look->settings, entry->d_name);
 

@@ -27,8 +27,8 @@ static int
 read_field(struct arena *arena, struct heed_buf *buf, struct heed_str field,
            const char *secret, struct json_build *build, struct heed_error *error)
 {
-	struct heed_str name;
-	struct heed_str value;
+	struct heed_str name = {NULL, 0};
+	struct heed_str value = {NULL, 0};
 
 	HEED_TRY(decode(arena, buf, str_cut(&field, '='), &name, error));
 	if (name.len == 0 || (secret != NULL && str_is(name, secret)))

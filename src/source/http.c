@@ -37,8 +37,7 @@ static const struct option signature_options[] = {
          .names = signature_types,
          .flags = OPTION_REQUIRED,
          .help = "github (X-Hub-Signature-256) or standard (Standard Webhooks: "
-                 "webhook-id, "
-                 "webhook-timestamp, webhook-signature)"},
+                 "webhook-id, webhook-timestamp, webhook-signature)"},
 	{.name = "secret",
          .kind = OPTION_SECRET,
          .offset = offsetof(struct webhook_key, secret),
@@ -101,14 +100,12 @@ static const struct option options[] = {
          AT(mapping),
          .rows = mapping_options,
          .help = "how JSON that is no CloudEvent becomes one; expressions over .headers, "
-                 ".query "
-                 "and .body"},
+                 ".query and .body"},
 	{.name = "allowed_origins",
          .kind = OPTION_TEXTS,
          AT(origins),
          .help = "senders that may subscribe this address by the OPTIONS handshake, such "
-                 "as "
-                 "eventgrid.azure.net; \"*\" allows all, none when left out"},
+                 "as eventgrid.azure.net; \"*\" allows all, none when left out"},
 	OPTION_ROWS_END,
 };
 
@@ -242,8 +239,8 @@ stop(struct source *source)
 const struct source_kind source_http = {
 	.name = "http",
 	.help = "events over HTTP: CloudEvents (structured, binary, batched), signed "
-		"webhooks, and "
-		"plain JSON by a mapping; answered 202 once they are stored",
+		"webhooks, and plain JSON by a mapping; answered 202 once they are "
+                "stored",
 	.options = options,
 	.roots = roots,
 	.size = sizeof(struct http_source),

@@ -1,5 +1,6 @@
 """Every configuration in the documents is one that heed check accepts."""
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,22 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = [pytest.param(text, id=f"{page.stem}-{n}")
           for page in PAGES
           for n, text in enumerate(re.findall(r"^```yaml\n(heed: 1\n.*?)^```", page.read_text(), re.M | re.S), 1)]
+
+
+def test_the_schema_for_editors_knows_sources(tmp_path):
+    schema, good, bad = (tmp_path / name for name in ("schema.json", "good.json", "bad.json"))
+    sources = {"a": {"type": "http", "path": "/a", "signature": {"type": "github", "secret": "x"}},
+               "b": {"type": "schedule", "cron": "* * * * *", "event": {"type": "x", "data": {"a": 1}}},
+               "c": {"type": "file", "path": "-", "mapping": {"type": ".body.x"}}}
+    good.write_text(json.dumps({"heed": 1, "sources": sources}))
+    wrong = {"a": {"type": "htp"}, "b": {"type": "schedule", "missed": "once"}, "c": {"type": "file", "pth": "x"}}
+    bad.write_text(json.dumps({"heed": 1, "sources": wrong}))
+    schema.write_text(subprocess.run([HEED, "docs", "--schema"], capture_output=True, text=True, check=True).stdout)
+    assert subprocess.run([HEED, "schema", "check", schema, good]).returncode == 0
+    done = subprocess.run([HEED, "schema", "check", schema, bad], capture_output=True, text=True)
+    assert done.returncode != 0
+    for place in ("/sources/a/type", "/sources/b/missed", '/sources/c: must not have "pth"'):
+        assert place in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("text", BLOCKS)
