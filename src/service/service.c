@@ -266,6 +266,10 @@ make(struct service *service, struct heed_error *error)
 		return error_nomem(error);
 	HEED_TRY(make_engine(service, error));
 	HEED_TRY(open_admin(service, error));
+	/* A bound on the size of files is a full disk, a reader of the log that is gone no
+	 * reason to go as well. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (loop_signal(service->loop, SIGTERM, terminate, service) < 0 ||
 	    loop_signal(service->loop, SIGINT, terminate, service) < 0)
 		return error_set(error, HEED_E_IO, "cannot watch signals");
