@@ -184,6 +184,12 @@ bind_reactions(struct bind *bind, const struct conf_node *node, void *field)
 	return bind_section(bind, node, &pattern_reaction);
 }
 
+static int
+bind_sagas(struct bind *bind, const struct conf_node *node, void *field)
+{
+	return bind_section(bind, node, &pattern_saga);
+}
+
 static const char *const mapping_type[] = {"object", NULL};
 
 static const struct option admin_options[] = {
@@ -247,6 +253,13 @@ const struct option app_options[] = {
          .rows = reaction_options,
          .flags = OPTION_NAMED,
          .help = "on an event, ask a model, then act, by name"},
+	{.name = "sagas",
+         .kind = OPTION_CUSTOM,
+         .bind = bind_sagas,
+         .names = mapping_type,
+         .rows = saga_options,
+         .flags = OPTION_NAMED,
+         .help = "long-running flows of declared steps with their undo, by name"},
 	{.name = "limits",
          .kind = OPTION_RECORD,
          .offset = offsetof(struct app, limits),

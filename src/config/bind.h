@@ -38,6 +38,9 @@ struct bind {
 int bind_own(struct bind *bind, void (*free_it)(void *thing), void *thing);
 /* Free everything owned, the newest first; before the arena goes. */
 void bind_free_owned(struct bind *bind);
+/* Does the text of any expression that was bound after `since` hold `text`? */
+bool bind_mentions(const struct bind *bind, const struct bind_origin *since,
+                   const char *text);
 /* expr_set_check, with what it finds reported where the expression stands. */
 int bind_check_exprs(struct bind *bind);
 

@@ -243,6 +243,20 @@ bind_template(struct bind *bind, const struct conf_node *node,
 	return worst;
 }
 
+bool
+bind_mentions(const struct bind *bind, const struct bind_origin *since, const char *text)
+{
+	const struct bind_origin *origin;
+
+	for (origin = bind->origins; origin != since; origin = origin->next) {
+		struct heed_str whole = expr_text(origin->expr);
+
+		if (str_search(whole, str_of(text)) < whole.len)
+			return true;
+	}
+	return false;
+}
+
 int
 bind_check_exprs(struct bind *bind)
 {

@@ -148,6 +148,46 @@ flow_retry(struct run *run, struct heed_str step)
 }
 
 int
+flow_retries(const struct run *run, struct heed_str step)
+{
+	const struct entry *entry;
+	int retries = 0;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	retries += entry->kind == ENTRY_MARK && str_eq(entry->step, step);
+	return retries;
+}
+
+int
+flow_place(const struct run *run, struct heed_str step)
+{
+	const struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	if (str_eq(entry->step, step))
+		return entry->n;
+	return 0;
+}
+
+bool
+flow_waived(const struct run *run, struct heed_str step)
+{
+	const struct entry *last = NULL;
+	const struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		if (str_eq(entry->step, step))
+			last = entry;
+		else if (last != NULL && journal_marks(entry, step) &&
+		         str_is(entry->detail, "done") &&
+		         (last->state == ENTRY_FAILED || last->kind == ENTRY_NOTE))
+			return true;
+	}
+	return false;
+}
+
+int
 flow_rounds(const struct run *run, struct heed_str step)
 {
 	const struct entry *entry;

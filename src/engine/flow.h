@@ -177,8 +177,14 @@ const struct heed_json *flow_noted(const struct run *run, struct heed_str name);
 /* What the step tried so far no longer counts: its next call begins anew, with the same
  * key unless it was refused for good. */
 int flow_retry(struct run *run, struct heed_str step);
-/* How often it began anew, by flow_retry or a redrive. */
+/* How often it began anew by flow_retry, and that or by a redrive. */
+int flow_retries(const struct run *run, struct heed_str step);
 int flow_rounds(const struct run *run, struct heed_str step);
+/* Where the journal first names a step, from 1; 0: it was not begun. */
+int flow_place(const struct run *run, struct heed_str step);
+/* Did a person say, after it was tried in vain, that it was done by hand (a redrive as
+ * "done")? */
+bool flow_waived(const struct run *run, struct heed_str step);
 /* For the rest of this pass nothing new begins: calls return what the journal holds, or
  * HEED_WAIT for what is in flight, or fail with `class`; waits end. flow_go_on takes it
  * back. `class` and `text` are literals. */

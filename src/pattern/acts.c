@@ -211,9 +211,8 @@ check_probe(struct bind *bind, const struct conf_node *node, const struct act *a
 	return 0;
 }
 
-/* Split one mapping into the action and its conditions, and bind both. */
-static int
-bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
+int
+acts_bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
 {
 	struct conf_node conditions = *node;
 	const struct conf_node *what = NULL;
@@ -222,7 +221,7 @@ bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
 
 	if (node->kind != CONF_MAP || node->n == 0)
 		return conf_problem(bind->problems, node,
-		                    "for example: - log: {message: ...}",
+		                    "for example: log: {message: ...}",
 		                    "expected a mapping with one action");
 	conditions.n = 0;
 	conditions.keys = ARENA_ARRAY(bind->arena, struct conf_node, node->n);
@@ -236,7 +235,7 @@ bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
 		} else if (what != NULL) {
 			return conf_problem(
 				bind->problems, &node->keys[i],
-				"start a new list item with \"- \"",
+				"give each a mapping of its own",
 				"\"%.*s\" is a second thing to do in one step",
 				STR_ARG(node->keys[i].text));
 		} else {
@@ -268,7 +267,7 @@ acts_bind(struct bind *bind, const struct conf_node *node, void *field)
 	if (acts->items == NULL)
 		return HEED_E_NOMEM;
 	for (i = 0; i < node->n; i++) {
-		int r = bind_act(bind, &node->items[i], &acts->items[i]);
+		int r = acts_bind_act(bind, &node->items[i], &acts->items[i]);
 
 		acts->items[i].step = arena_printf(bind->arena, "then.%zu", i + 1);
 		if (acts->items[i].step.data == NULL)

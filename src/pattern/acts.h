@@ -17,6 +17,8 @@ struct acts {
  * one action kind ("emit: {...}") and, beside it, `if`, `timeout`, `retry`, `probe`,
  * `done`. Steps are named after their place: "then.1", "then.2" ... */
 int acts_bind(struct bind *bind, const struct conf_node *node, void *field);
+/* One of its mappings; act->step is the caller's to set. */
+int acts_bind_act(struct bind *bind, const struct conf_node *node, struct act *act);
 /* One action (a mapping with one kind) without conditions: for probes. */
 int acts_bind_one(struct bind *bind, const struct conf_node *node,
                   struct action **ret_action);

@@ -8,6 +8,7 @@
 
 const struct pattern_kind *const pattern_kinds[] = {
 	&pattern_reaction,
+	&pattern_saga,
 	NULL,
 };
 
