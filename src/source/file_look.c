@@ -81,8 +81,10 @@ read_line(struct file_look *look, struct file_line *line, struct heed_str text)
 			look->code = r;
 		else if (r < 0)
 			set_wrong(look, line, text,
-			          arena_printf(&look->arena, "%s (at %s)", error.text,
-			                       error.where));
+			          arena_printf(&look->arena,
+			                       error.where[0] != '\0' ? "%s (at %s)"
+			                                              : "%s%s",
+			                       error.text, error.where));
 		return;
 	}
 	if (!str_utf8(text)) {

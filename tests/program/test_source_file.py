@@ -111,6 +111,7 @@ def test_text_lines(make):
     path.write_bytes(b"INFO fine\nERROR bad \xe2\x82\xac\n\xff ERROR\n")
     run_once(heed)
     assert mapped(heed) == ["ERROR bad €"]
+    assert rejected(heed)[0]["error"] == "the line is not valid UTF-8"
     assert rejected(heed)[0]["text_base64"] == base64.b64encode(b"\xff ERROR").decode()
 
 
