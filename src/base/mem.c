@@ -32,6 +32,15 @@ mem_fail_after(long n, int sticky)
 	atomic_store(&fail_at, n < 0 ? -1 : atomic_load(&count) + n);
 }
 
+void
+mem_fail_as_told(void)
+{
+	const char *n = getenv("HEED_FAIL_ALLOC");
+
+	if (n != NULL)
+		mem_fail_after(strtol(n, NULL, 10), 0);
+}
+
 long
 mem_count(void)
 {

@@ -25,8 +25,10 @@ void mem_free(void *block);
 int mem_grow(void **items, size_t *cap, size_t need, size_t item_size);
 
 /* Tests: let the allocation after the next `n` fail, and all after it when `sticky` is
- * non-zero. A negative n switches it off. Also read from HEED_FAIL_ALLOC at start. */
+ * non-zero. A negative n switches it off. */
 void mem_fail_after(long n, int sticky);
+/* The same for a whole program, once, as HEED_FAIL_ALLOC in its environment says. */
+void mem_fail_as_told(void);
 /* Tests: allocations made since the start of the process. */
 long mem_count(void);
 

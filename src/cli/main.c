@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/cli.h"
 
 /* clang-format off */
@@ -25,6 +26,7 @@ const struct command *const commands[] = {
 int
 main(int argc, char **argv)
 {
+	mem_fail_as_told();
 	if (argc > 1 && strcmp(argv[1], "--version") == 0)
 		argv[1] = (char *)"version";
 	return cli_dispatch(commands, NULL, argc - 1, argv + 1);
