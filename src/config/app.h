@@ -41,6 +41,7 @@ struct app {
 	struct option_list models;      /* struct model */
 	struct option_list connections; /* struct connection */
 	struct engine_limits limits;
+	struct redact_rules redact;
 	struct option_list budgets; /* struct budget */
 	struct app_source *sources;
 	size_t n_sources;

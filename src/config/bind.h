@@ -78,6 +78,11 @@ int bind_template(struct bind *bind, const struct conf_node *node,
 int
 bind_schema(struct bind *bind, const struct conf_node *node, struct schema **ret_schema);
 
+/* redact: what is kept back from models; `field` is a struct redact_rules (redact.h).
+ * For rows of kind OPTION_CUSTOM, with redact_options as their rows. */
+int bind_redact(struct bind *bind, const struct conf_node *node, void *field);
+extern const struct option redact_options[];
+
 /* The JSON Schema (2020-12) of a record described by `rows`, appended as a JSON object.
  * It takes what bind_record takes, and a text with ${...} wherever a scalar stands. */
 void option_schema_write(struct heed_buf *buf, const struct option *rows);

@@ -17,10 +17,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "config/bind.h"
 #include "engine/core.h"
+#include "engine/prompt.h"
 #include "model/structured.h"
 
 static const char *const models_map[] = {"models", NULL};
+static const char *const redact_type[] = {"object", NULL};
 
 const struct option ask_options[] = {
 	{.name = "model",
@@ -67,6 +70,14 @@ const struct option ask_options[] = {
          .offset = offsetof(struct ask, repair),
          .fallback = "true",
          .help = "ask once more, saying what was wrong, when an answer does not fit"},
+	{.name = "redact",
+         .kind = OPTION_CUSTOM,
+         .offset = offsetof(struct ask, redact),
+         .bind = bind_redact,
+         .names = redact_type,
+         .rows = redact_options,
+         .help = "what is kept back from the model, beside the configuration's own "
+                 "redact"},
 	{.name = "retry",
          .kind = OPTION_RECORD,
          .offset = offsetof(struct ask, retry),
@@ -75,10 +86,37 @@ const struct option ask_options[] = {
 	OPTION_ROWS_END,
 };
 
+/* The answer in the text of a reply, with what was kept back in its place again; what is
+ * wrong with it, in words for a model, without. */
 static int
-read_reply(struct run *run, const struct ask *ask, struct entry *entry)
+understand(struct run *run, const struct ask *ask, struct heed_json input,
+           struct entry *entry, struct heed_str text)
 {
 	struct structured_report report = {0};
+	struct prompt prompt = {.redaction = NULL};
+	int r = 0;
+
+	if (prompt_keeps_back(run, ask)) {
+		HEED_TRY(prompt_make(run, ask, input, &prompt, NULL));
+		r = prompt_restore(run, ask, &prompt, entry, &text);
+	}
+	if (r == 0)
+		r = structured_read(ask->answer, text, &run->arena, &entry->answer,
+		                    &report);
+	entry->complaint = report.complaint;
+	if (r == 0 && ask->check != NULL)
+		r = ask->check(ask, entry->answer, &run->arena, &entry->complaint);
+	if (r == HEED_E_INVALID && prompt.redaction != NULL &&
+	    redaction_text(prompt.redaction, entry->complaint, &entry->complaint) < 0)
+		r = HEED_E_NOMEM;
+	prompt_done(&prompt);
+	return r;
+}
+
+static int
+read_reply(struct run *run, const struct ask *ask, struct heed_json input,
+           struct entry *entry)
+{
 	struct model_reply reply = {0};
 	struct heed_json record;
 	int r;
@@ -93,49 +131,22 @@ read_reply(struct run *run, const struct ask *ask, struct entry *entry)
 	entry->question.previous = arena_str(&run->arena, reply.text);
 	if (entry->question.previous.data == NULL)
 		return HEED_E_NOMEM;
-	r = structured_read(ask->answer, reply.text, &run->arena, &entry->answer,
-	                    &report);
-	entry->complaint = report.complaint;
-	if (r == 0 && ask->check != NULL)
-		r = ask->check(ask, entry->answer, &run->arena, &entry->complaint);
-	return r;
+	return understand(run, ask, input, entry, reply.text);
 }
 
 /* Is the stored reply an answer to this question? Decided once per entry. HEED_E_INVALID
  * when it is not, HEED_E_NOMEM when that is not known yet. */
 static int
-reads(struct run *run, const struct ask *ask, struct entry *entry)
+reads(struct run *run, const struct ask *ask, struct heed_json input, struct entry *entry)
 {
 	if (entry->reading == ANSWER_UNREAD) {
-		int r = read_reply(run, ask, entry);
+		int r = read_reply(run, ask, input, entry);
 
 		if (r == HEED_E_NOMEM)
 			return r;
 		entry->reading = r == 0 ? ANSWER_FITS : ANSWER_WRONG;
 	}
 	return entry->reading == ANSWER_FITS ? 0 : HEED_E_INVALID;
-}
-
-static int
-render(struct run *run, const struct template *template, struct heed_json input,
-       struct heed_str *ret_text, struct heed_error *error)
-{
-	struct heed_buf buf;
-	int r = 0;
-
-	*ret_text = (struct heed_str){NULL, 0};
-	if (template == NULL)
-		return 0;
-	buf_init(&buf, 0);
-	r = template_render(template, input, &run->arena, &buf, error);
-	if (r == 0 && buf_error(&buf) == 0)
-		*ret_text = arena_str(&run->arena, buf_str(&buf));
-	if (r == 0 && buf_error(&buf) == HEED_E_LIMIT)
-		r = error_set(error, HEED_E_LIMIT, "it is longer than 64 MiB");
-	else if (r == 0 && ret_text->data == NULL)
-		r = error_nomem(error);
-	buf_done(&buf);
-	return r;
 }
 
 /* What is committed as the intent: what will leave the process. */
@@ -168,22 +179,25 @@ attempt(struct run *run, struct heed_str step, const struct ask *ask,
 			ask->answer != NULL ? schema_document(ask->answer) : json_null(),
 		.max_tokens = ask->max_tokens,
 		.temperature = ask->temperature,
-		.input = input,
 	};
+	struct prompt prompt;
 	struct entry *entry;
 	int r;
 
-	r = render(run, ask->system, input, &question.system, &error);
-	if (r == 0)
-		r = render(run, ask->prompt, input, &question.prompt, &error);
+	r = prompt_make(run, ask, input, &prompt, &error);
+	if (r == 0 && wrong != NULL) {
+		question.complaint = wrong->complaint;
+		r = prompt_clean(&prompt, wrong->question.previous, &question.previous,
+		                 &error);
+	}
 	if (r < 0) {
 		error_prefix(&error, "the prompt of step %.*s", STR_ARG(step));
 		return flow_fail(run, r, "prompt", &error);
 	}
-	if (wrong != NULL) {
-		question.previous = wrong->question.previous;
-		question.complaint = wrong->complaint;
-	}
+	question.system = prompt.system;
+	question.prompt = prompt.text;
+	question.input = prompt.input;
+	prompt_done(&prompt);
 	entry = journal_add(run, ENTRY_ASK, step);
 	if (entry == NULL)
 		return HEED_E_NOMEM;
@@ -247,7 +261,7 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
 		failures += entry->state == ENTRY_FAILED;
 		if (entry->state != ENTRY_DONE)
 			continue;
-		r = reads(run, ask, entry);
+		r = reads(run, ask, input, entry);
 		if (r == 0)
 			*ret_answer = entry->answer;
 		if (r != HEED_E_INVALID)

@@ -53,6 +53,8 @@ struct engine_options {
 	struct engine_limits limits;
 	/* Look a model up by name; NULL when there is none. */
 	const struct model *(*model)(void *arg, struct heed_str name);
+	/* What is kept back from all models. May be NULL, or give NULL. */
+	const struct redact_rules *(*redact)(void *arg);
 	/* Make a definition from its stored text, for runs of an earlier configuration:
 	 * of a generation of its own, with one reference, the caller's. */
 	int (*revive)(void *arg, struct heed_str flow, struct heed_str name,

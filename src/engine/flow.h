@@ -22,6 +22,7 @@
 
 #include "base/generation.h"
 #include "base/map.h"
+#include "base/redact.h"
 #include "base/schema.h"
 #include "base/template.h"
 #include "config/option.h"
@@ -53,6 +54,7 @@ struct ask {
 	double temperature;    /* below 0: the model's */
 	bool repair;           /* ask once more when the answer does not fit */
 	struct retry_policy retry;
+	struct redact_rules redact; /* beside the configuration's own */
 	/* What no schema can say: zero, or HEED_E_INVALID with words on `arena` for the
 	 * model. NULL: nothing. Pure. */
 	int (*check)(const struct ask *ask, struct heed_json answer, struct arena *arena,

@@ -65,6 +65,12 @@ find_model(void *arg, struct heed_str name)
 	return app_model(((struct service *)arg)->app, name);
 }
 
+static const struct redact_rules *
+find_redact(void *arg)
+{
+	return &((struct service *)arg)->app->redact;
+}
+
 static int
 revive(void *arg, struct heed_str flow, struct heed_str name, struct heed_str text,
        struct definition **ret_definition, struct heed_error *error)
@@ -187,6 +193,7 @@ make_engine(struct service *service, struct heed_error *error)
 		.name = app->name,
 		.limits = app->limits,
 		.model = find_model,
+		.redact = find_redact,
 		.revive = revive,
 		.arrived = arrived,
 		.watch = ended,
@@ -266,10 +273,6 @@ make(struct service *service, struct heed_error *error)
 		return error_nomem(error);
 	HEED_TRY(make_engine(service, error));
 	HEED_TRY(open_admin(service, error));
-	/* A bound on the size of files is a full disk, a reader of the log that is gone no
-	 * reason to go as well. */
-	(void)signal(SIGXFSZ, SIG_IGN);
-	(void)signal(SIGPIPE, SIG_IGN);
 	if (loop_signal(service->loop, SIGTERM, terminate, service) < 0 ||
 	    loop_signal(service->loop, SIGINT, terminate, service) < 0)
 		return error_set(error, HEED_E_IO, "cannot watch signals");
