@@ -7,6 +7,7 @@
 
 #include "action/database.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/str.h"
 
 const struct option connection_options[] = {
@@ -79,14 +80,6 @@ find_driver(struct heed_str scheme)
 	return NULL;
 }
 
-const char *
-connection_path(struct arena *arena, struct heed_str folder, struct heed_str path)
-{
-	if (str_starts(path, "/") || folder.len == 0)
-		return arena_cstr(arena, path);
-	return arena_printf(arena, "%.*s/%.*s", STR_ARG(folder), STR_ARG(path)).data;
-}
-
 static int
 check_file(struct connection *connection, struct heed_str folder, struct heed_str store,
            struct arena *arena, struct heed_error *error)
@@ -105,7 +98,7 @@ check_file(struct connection *connection, struct heed_str folder, struct heed_st
 		                  "commit");
 		return HEED_E_CONFIG;
 	}
-	connection->place = connection_path(arena, folder, path);
+	connection->place = file_path(arena, folder, path);
 	return connection->place == NULL ? error_nomem(error) : 0;
 }
 

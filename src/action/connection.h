@@ -41,8 +41,4 @@ connection_find(struct connection *connections, size_t n, struct heed_str name);
 /* Close its sessions; what is under way ends soon, without calling back. */
 void connection_close(struct connection *connection);
 
-/* `path` from `folder` on, unless it is absolute; NUL-terminated. NULL without memory. */
-const char *
-connection_path(struct arena *arena, struct heed_str folder, struct heed_str path);
-
 #endif

@@ -4,5 +4,5 @@
 #include "action/kinds.h"
 
 const struct action_kind *const action_kinds[] = {
-	&action_emit, &action_http, &action_log, &action_sql, NULL,
+	&action_emit, &action_exec, &action_http, &action_log, &action_sql, NULL,
 };

@@ -6,6 +6,7 @@
 
 #include "engine/action.h"
 
-extern const struct action_kind action_emit, action_http, action_log, action_sql;
+extern const struct action_kind action_emit, action_exec, action_http, action_log,
+	action_sql;
 
 #endif

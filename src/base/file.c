@@ -75,3 +75,13 @@ file_write(const char *path, struct heed_str text, struct heed_error *error)
 	(void)unlink(beside);
 	return HEED_E_IO;
 }
+
+const char *
+file_path(struct arena *arena, struct heed_str folder, struct heed_str path)
+{
+	if (path.len == 0)
+		return arena_cstr(arena, folder.len > 0 ? folder : HEED_STR("."));
+	if (folder.len == 0 || str_starts(path, "/"))
+		return arena_cstr(arena, path);
+	return arena_printf(arena, "%.*s/%.*s", STR_ARG(folder), STR_ARG(path)).data;
+}

@@ -138,9 +138,21 @@ template_new(struct expr_set *set, struct heed_str text, struct template **ret_t
 	return r == HEED_E_NOMEM ? error_nomem(error) : r;
 }
 
-int
-template_render(const struct template *template, struct heed_json input,
-                struct arena *scratch, struct heed_buf *buf, struct heed_error *error)
+/* How what an expression gives goes into the text. */
+typedef void add_fn(struct heed_buf *buf, struct heed_str text);
+
+static void
+add_in_url(struct heed_buf *buf, struct heed_str text)
+{
+	if (buf->len == 0)
+		buf_add(buf, text);
+	else
+		buf_add_urlencoded(buf, text);
+}
+
+static int
+render(const struct template *template, struct heed_json input, struct arena *scratch,
+       add_fn *add, struct heed_buf *buf, struct heed_error *error)
 {
 	for (size_t i = 0; i < template->n_parts; i++) {
 		const struct part *part = &template->parts[i];
@@ -155,14 +167,58 @@ template_render(const struct template *template, struct heed_json input,
 			continue;
 		HEED_TRY(r);
 		if (value.kind == HEED_STRING)
-			buf_add(buf, json_text(value));
-		else
+			add(buf, json_text(value));
+		else if (add == buf_add)
 			json_write(buf, value, JSON_COMPACT);
+		else
+			add(buf, json_text_of(scratch, value));
 	}
 	if (buf_error(buf) != 0)
 		return error_set(error, buf_error(buf), "the text of a template: %s",
 		                 heed_code_text(buf_error(buf)));
 	return 0;
+}
+
+int
+template_render(const struct template *template, struct heed_json input,
+                struct arena *scratch, struct heed_buf *buf, struct heed_error *error)
+{
+	return render(template, input, scratch, buf_add, buf, error);
+}
+
+static int
+make_string(const struct template *template, struct heed_json input, struct arena *arena,
+            size_t max, add_fn *add, struct heed_str *ret_text, struct heed_error *error)
+{
+	struct heed_str text;
+	struct heed_buf buf;
+	int r;
+
+	buf_init(&buf, max);
+	r = render(template, input, arena, add, &buf, error);
+	text = arena_str(arena, buf_str(&buf));
+	buf_done(&buf);
+	if (r < 0)
+		return r;
+	if (text.data == NULL)
+		return error_nomem(error);
+	*ret_text = text;
+	return 0;
+}
+
+int
+template_string(const struct template *template, struct heed_json input,
+                struct arena *arena, size_t max, struct heed_str *ret_text,
+                struct heed_error *error)
+{
+	return make_string(template, input, arena, max, buf_add, ret_text, error);
+}
+
+int
+template_url(const struct template *template, struct heed_json input, struct arena *arena,
+             size_t max, struct heed_str *ret_text, struct heed_error *error)
+{
+	return make_string(template, input, arena, max, add_in_url, ret_text, error);
 }
 
 size_t

@@ -25,6 +25,15 @@ int template_new(struct expr_set *set, struct heed_str text,
 int
 template_render(const struct template *template, struct heed_json input,
                 struct arena *scratch, struct heed_buf *buf, struct heed_error *error);
+/* The result as a text on `arena`, of at most `max` bytes (HEED_E_LIMIT). */
+int template_string(const struct template *template, struct heed_json input,
+                    struct arena *arena, size_t max, struct heed_str *ret_text,
+                    struct heed_error *error);
+/* The same for a URL: what expressions give is percent-encoded, so that it cannot change
+ * the URL's parts; but the template may begin with an expression that gives its start. */
+int
+template_url(const struct template *template, struct heed_json input, struct arena *arena,
+             size_t max, struct heed_str *ret_text, struct heed_error *error);
 /* The expressions inside, for heed check. */
 size_t template_exprs(const struct template *template, struct expr *const **ret_exprs);
 /* The source text. */

@@ -123,20 +123,9 @@ static int
 render(const struct shape *shape, struct heed_json input, struct arena *arena,
        struct heed_json *ret_value, struct heed_error *error)
 {
-	struct heed_buf buf;
 	struct heed_str text;
-	int r;
 
-	buf_init(&buf, 0);
-	r = template_render(shape->template, input, arena, &buf, error);
-	if (r < 0) {
-		buf_done(&buf);
-		return r;
-	}
-	text = arena_str(arena, buf_str(&buf));
-	buf_done(&buf);
-	if (text.data == NULL)
-		return error_nomem(error);
+	HEED_TRY(template_string(shape->template, input, arena, 0, &text, error));
 	*ret_value = json_str(text);
 	return 0;
 }

@@ -26,24 +26,6 @@ effect_of(const struct act *act)
 	return act->action->kind->effect(act->action);
 }
 
-/* The condition of the act; an error fails the run. */
-static int
-applies(struct run *run, const struct act *act, struct heed_json input, bool *ret_applies)
-{
-	struct heed_error error;
-	int r;
-
-	*ret_applies = true;
-	if (act->condition == NULL)
-		return 0;
-	r = expr_test(act->condition, input, &run->arena, ret_applies, &error);
-	if (r < 0) {
-		error_prefix(&error, "the condition of step %.*s", STR_ARG(act->step));
-		return flow_fail(run, r, "condition", &error);
-	}
-	return 0;
-}
-
 /* The key of an attempt: the step's, and how often it was refused for good and then tried
  * anew, for a service may remember what it answered to a key. */
 static struct heed_str
@@ -71,6 +53,35 @@ with_member(struct run *run, const char *name, struct heed_json value,
 	return json_build_end(&build, input);
 }
 
+/* `input` with the effect's key. */
+static int
+with_key(struct run *run, const struct act *act, int round, struct heed_json *input)
+{
+	struct heed_str key = key_of(run, act, round);
+
+	return key.data == NULL ? HEED_E_NOMEM
+	                        : with_member(run, "effect_key", json_str(key), input);
+}
+
+/* The condition of the act; an error fails the run. */
+static int
+applies(struct run *run, const struct act *act, struct heed_json input, bool *ret_applies)
+{
+	struct heed_error error;
+	int r;
+
+	*ret_applies = true;
+	if (act->condition == NULL)
+		return 0;
+	HEED_TRY(with_key(run, act, 0, &input));
+	r = expr_test(act->condition, input, &run->arena, ret_applies, &error);
+	if (r < 0) {
+		error_prefix(&error, "the condition of step %.*s", STR_ARG(act->step));
+		return flow_fail(run, r, "condition", &error);
+	}
+	return 0;
+}
+
 /* The request as it is recorded: what came from ${...} stays as it was written. */
 static int
 record(struct run *run, const struct action *action, struct heed_json input,
@@ -92,15 +103,12 @@ static int
 intend(struct run *run, const struct act *act, struct action *action, int round,
        struct heed_json input, struct entry **ret_entry)
 {
-	struct heed_str key = key_of(run, act, round);
 	struct heed_error error;
 	struct heed_json request;
 	struct entry *entry;
 	int r;
 
-	if (key.data == NULL)
-		return HEED_E_NOMEM;
-	HEED_TRY(with_member(run, "effect_key", json_str(key), &input));
+	HEED_TRY(with_key(run, act, round, &input));
 	r = action->kind->prepare(action, input, &run->arena, &request, &error);
 	if (r < 0) {
 		error_prefix(&error, "step %.*s (%s)", STR_ARG(act->step),
@@ -112,7 +120,7 @@ intend(struct run *run, const struct act *act, struct action *action, int round,
 		return HEED_E_NOMEM;
 	entry->act = act;
 	entry->action = action;
-	entry->key = key;
+	entry->key = json_get_text(input, "effect_key");
 	entry->value = request;
 	HEED_TRY(record(run, action, input, request, &entry->request));
 	*ret_entry = entry;
@@ -251,12 +259,14 @@ probe(struct run *run, const struct act *act, struct heed_json input,
 /* What the probe found out: 1 it happened, 0 it did not, or an error. */
 static int
 probed(struct run *run, const struct act *act, struct heed_json input,
-       struct entry *entry)
+       const struct fold *fold)
 {
+	struct entry *entry = fold->last;
 	struct heed_error error;
 	bool done = false;
 	int r;
 
+	HEED_TRY(with_key(run, act, fold->round, &input));
 	HEED_TRY(with_member(run, "result", entry->value, &input));
 	r = expr_test(act->probe_done, input, &run->arena, &done, &error);
 	if (r == 0 || r == HEED_E_NOMEM)
@@ -289,7 +299,7 @@ resolve_unknown(struct run *run, const struct act *act, struct heed_json input,
 			return hold(run, act, fold);
 		return r == 0 ? probe(run, act, input, fold) : r;
 	}
-	r = probed(run, act, input, fold->last);
+	r = probed(run, act, input, fold);
 	if (r == 0)
 		return attempt(run, act, input, fold);
 	*ret_result = fold->last->value;

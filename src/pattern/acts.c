@@ -90,27 +90,24 @@ unknown_kind(struct bind *bind, const struct conf_node *key)
 	                    STR_ARG(key->text));
 }
 
-/* The names that an action's expressions may read: the flow's, the effect's key, and what
- * the kind adds. */
+/* bind->roots and `more` (NULL-terminated; may be NULL). NULL without memory. */
 static const char *const *
-roots_of(struct bind *bind, const struct action_kind *kind)
+add_roots(struct bind *bind, const char *const *more)
 {
 	const char **roots;
 	size_t n = 0;
-	size_t more = 0;
+	size_t n_more = 0;
 
-	while (bind->roots != NULL && bind->roots[n] != NULL)
+	while (bind->roots[n] != NULL)
 		n++;
-	while (kind->roots != NULL && kind->roots[more] != NULL)
-		more++;
-	roots = ARENA_ARRAY(bind->arena, const char *, n + more + 2);
+	while (more != NULL && more[n_more] != NULL)
+		n_more++;
+	roots = ARENA_ARRAY(bind->arena, const char *, n + n_more + 1);
 	if (roots == NULL)
 		return NULL;
-	if (n > 0)
-		memcpy(roots, bind->roots, n * sizeof(*roots));
-	if (more > 0)
-		memcpy(roots + n, kind->roots, more * sizeof(*roots));
-	roots[n + more] = "effect_key";
+	memcpy(roots, bind->roots, n * sizeof(*roots));
+	if (n_more > 0)
+		memcpy(roots + n, more, n_more * sizeof(*roots));
 	return roots;
 }
 
@@ -127,7 +124,7 @@ bind_action(struct bind *bind, const struct conf_node *value,
 	action->kind = kind;
 	action->arena = bind->arena;
 	if (outer != NULL)
-		bind->roots = roots_of(bind, kind);
+		bind->roots = add_roots(bind, kind->roots);
 	r = bind_record(bind, value, kind->options, action);
 	bind->roots = outer;
 	*ret_action = action;
@@ -211,8 +208,9 @@ check_probe(struct bind *bind, const struct conf_node *node, const struct act *a
 	return 0;
 }
 
-int
-acts_bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
+/* Split one mapping into the action and its conditions, and bind both. */
+static int
+bind_parts(struct bind *bind, const struct conf_node *node, struct act *act)
 {
 	struct conf_node conditions = *node;
 	const struct conf_node *what = NULL;
@@ -250,6 +248,21 @@ acts_bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
 	if (bind_record(bind, &conditions, act_rows, act) < 0)
 		return HEED_E_CONFIG;
 	return r < 0 ? r : check_probe(bind, node, act);
+}
+
+/* The expressions of an act see the effect's key besides what the flow gives. */
+int
+acts_bind_act(struct bind *bind, const struct conf_node *node, struct act *act)
+{
+	static const char *const key[] = {"effect_key", NULL};
+	const char *const *outer = bind->roots;
+	int r;
+
+	if (outer != NULL)
+		bind->roots = add_roots(bind, key);
+	r = bind_parts(bind, node, act);
+	bind->roots = outer;
+	return r;
 }
 
 int

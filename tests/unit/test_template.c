@@ -67,6 +67,44 @@ check_refused(const char *text, int code, const char *words, const char *where)
 }
 
 static void
+check_url(const char *text, const char *wanted)
+{
+	struct expr_set *set = expr_set_new();
+	struct template *template;
+	struct heed_error error;
+	struct heed_json input;
+	struct heed_str url;
+	struct arena arena;
+
+	arena_init(&arena, 0);
+	assert_int_equal(json_parse(&arena,
+	                            HEED_STR("{\"id\": \"../a?b=c&d#e f%\", \"n\": 7, "
+	                                     "\"o\": {\"x\": 1}, "
+	                                     "\"base\": \"https://a.test/x\"}"),
+	                            &input, NULL),
+	                 0);
+	assert_int_equal(template_new(set, str_of(text), &template, &error), 0);
+	assert_int_equal(template_url(template, input, &arena, 0, &url, &error), 0);
+	assert_string_equal(url.data, wanted);
+	assert_int_equal(template_url(template, input, &arena, 5, &url, &error),
+	                 HEED_E_LIMIT);
+	expr_set_free(set);
+	arena_done(&arena);
+}
+
+static void
+test_url(void **state)
+{
+	(void)state;
+	check_url("https://a.test/{{ .id }}/{{ .n }}",
+	          "https://a.test/..%2Fa%3Fb%3Dc%26d%23e%20f%25/7");
+	check_url("{{ .base }}/{{ .id }}",
+	          "https://a.test/x/..%2Fa%3Fb%3Dc%26d%23e%20f%25");
+	check_url("http://a.test/?q={{ .o }}{{ .none }}",
+	          "http://a.test/?q=%7B%22x%22%3A1%7Dnull");
+}
+
+static void
 test_render(void **state)
 {
 	(void)state;
@@ -168,9 +206,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_render),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_exprs),
+		cmocka_unit_test(test_render),  cmocka_unit_test(test_url),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_exprs),
 		cmocka_unit_test(test_limits),
 	};
 

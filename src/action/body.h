@@ -1,0 +1,14 @@
+/*
+ * body.h - what came from outside as part of a result: a reply's body, a program's
+ * output.
+ */
+#ifndef HEED_ACTION_BODY_H
+#define HEED_ACTION_BODY_H
+
+#include "base/json.h"
+
+/* Set member `name` of the result to `text`: as JSON when it is, or else as a text. Bytes
+ * that are no UTF-8 are set as `name`_base64, and `name` is null. HEED_E_NOMEM. */
+int body_set(struct json_build *result, const char *name, struct heed_str text);
+
+#endif
