@@ -53,24 +53,37 @@ check_all(struct check *check, const struct rule *rule, struct heed_json value)
 	return ok;
 }
 
-/* How far from what was meant an alternative is: another type at all, another constant
- * (such as the "kind" of a union), or something smaller; then the number of faults. */
-static size_t
-badness(const struct check *check, const struct schema_report *report)
+enum { NEAR, OTHER_CONSTANT, OTHER_TYPE };
+
+static bool
+is_of_constant(const struct schema_fault *fault)
 {
-	size_t worst = 0;
+	return str_ends(fault->keyword, "/const") || str_ends(fault->keyword, "/enum");
+}
+
+/* How far from what was meant an alternative is: another type at all, another constant
+ * (such as the "kind" of a union), or something smaller. */
+static int
+distance(const struct check *check, const struct schema_report *report)
+{
+	int worst = NEAR;
 
 	for (size_t i = 0; i < report->n; i++) {
 		const struct schema_fault *fault = &report->faults[i];
 		bool here = fault->at.len == check->at.len;
 
 		if (str_ends(fault->keyword, "/type") && here)
-			worst = 2;
-		else if (worst == 0 && (str_ends(fault->keyword, "/const") ||
-		                        str_ends(fault->keyword, "/enum")))
-			worst = 1;
+			worst = OTHER_TYPE;
+		else if (worst == NEAR && is_of_constant(fault))
+			worst = OTHER_CONSTANT;
 	}
-	return worst * (SCHEMA_FAULTS_MAX + 1) + report->n;
+	return worst;
+}
+
+static size_t
+badness(const struct check *check, const struct schema_report *report)
+{
+	return (size_t)distance(check, report) * (SCHEMA_FAULTS_MAX + 1) + report->n;
 }
 
 static void
@@ -80,27 +93,51 @@ add_faults(struct schema_report *to, const struct schema_report *from)
 		to->faults[to->n++] = from->faults[i];
 }
 
-/* None fits: say what is wrong with the one that was probably meant. */
-static bool
-none_fits(struct check *check, const struct rule *rule, const struct schema_report *best,
-          uint32_t which)
-{
-	if (best == NULL)
-		return false;
-	if (rule->value->len > 1)
-		(void)check_fault(check, rule,
-		                  "fits none of the %u alternatives; the nearest is "
-		                  "number %u",
-		                  rule->value->len, which + 1);
-	add_faults(check->report, best);
-	return false;
-}
-
 struct alternatives {
 	uint32_t fitting;
 	uint32_t nearest;
 	struct schema_report *trial, *best; /* NULL when nobody wants to know */
+	struct schema_report *constants;    /* that they ask for */
 };
+
+/* None fits: say what is wrong with the one that was probably meant; when it has none of
+ * their constants, none was, and they are named. */
+static bool
+none_fits(struct check *check, const struct rule *rule, const struct alternatives *found)
+{
+	uint32_t n = rule->value->len;
+
+	if (found->best == NULL)
+		return false;
+	if (n > 1 && distance(check, found->best) == OTHER_CONSTANT) {
+		(void)check_fault(check, rule,
+		                  "fits none of the %u alternatives, which ask for:", n);
+		add_faults(check->report, found->constants);
+		return false;
+	}
+	if (n > 1)
+		(void)check_fault(check, rule,
+		                  "fits none of the %u alternatives; the nearest is "
+		                  "number %u",
+		                  n, found->nearest + 1);
+	add_faults(check->report, found->best);
+	return false;
+}
+
+/* The first fault that is about a constant. */
+static void
+note_constant(struct alternatives *found)
+{
+	struct schema_report *constants = found->constants;
+	size_t i;
+
+	for (i = 0; i < found->trial->n && constants->n < SCHEMA_FAULTS_MAX; i++) {
+		if (!is_of_constant(&found->trial->faults[i]))
+			continue;
+		constants->faults[constants->n++] = found->trial->faults[i];
+		return;
+	}
+}
 
 static void
 try_alternative(struct check *check, const struct rule *rule, uint32_t i,
@@ -116,6 +153,7 @@ try_alternative(struct check *check, const struct rule *rule, uint32_t i,
 	}
 	if (found->trial == NULL)
 		return;
+	note_constant(found);
 	if (found->best->n == 0 ||
 	    badness(check, found->trial) < badness(check, found->best)) {
 		found->best = found->trial;
@@ -124,7 +162,7 @@ try_alternative(struct check *check, const struct rule *rule, uint32_t i,
 	}
 }
 
-/* Two reports for the alternatives of a rule; false without memory. */
+/* Reports for the alternatives of a rule; false without memory. */
 static bool
 prepare(struct check *check, struct alternatives *found)
 {
@@ -132,7 +170,7 @@ prepare(struct check *check, struct alternatives *found)
 
 	if (check->report == NULL)
 		return true;
-	reports = ARENA_ARRAY(check->report->arena, struct schema_report, 2);
+	reports = ARENA_ARRAY(check->report->arena, struct schema_report, 3);
 	if (reports == NULL) {
 		check->failure = HEED_E_NOMEM;
 		return false;
@@ -140,6 +178,7 @@ prepare(struct check *check, struct alternatives *found)
 	reports[0].arena = reports[1].arena = check->report->arena;
 	found->trial = &reports[0];
 	found->best = &reports[1];
+	found->constants = &reports[2];
 	return check_spend(check, 256);
 }
 
@@ -156,7 +195,7 @@ check_any(struct check *check, const struct rule *rule, struct heed_json value)
 		if (found.fitting > 0 && check->marks == NULL)
 			return true;
 	}
-	return found.fitting > 0 || none_fits(check, rule, found.best, found.nearest);
+	return found.fitting > 0 || none_fits(check, rule, &found);
 }
 
 bool
@@ -169,7 +208,7 @@ check_one(struct check *check, const struct rule *rule, struct heed_json value)
 	for (uint32_t i = 0; i < rule->value->len && check->failure == 0; i++)
 		try_alternative(check, rule, i, value, &found);
 	if (found.fitting == 0)
-		return none_fits(check, rule, found.best, found.nearest);
+		return none_fits(check, rule, &found);
 	return found.fitting == 1 ||
 	       check_fault(check, rule,
 	                   "fits %u of the %u alternatives, must fit exactly one",

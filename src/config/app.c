@@ -179,6 +179,12 @@ bind_section(struct bind *bind, const struct conf_node *node,
 }
 
 static int
+bind_entities(struct bind *bind, const struct conf_node *node, void *field)
+{
+	return bind_section(bind, node, &pattern_entity);
+}
+
+static int
 bind_reactions(struct bind *bind, const struct conf_node *node, void *field)
 {
 	return bind_section(bind, node, &pattern_reaction);
@@ -253,6 +259,13 @@ const struct option app_options[] = {
          .rows = reaction_options,
          .flags = OPTION_NAMED,
          .help = "on an event, ask a model, then act, by name"},
+	{.name = "entities",
+         .kind = OPTION_CUSTOM,
+         .bind = bind_entities,
+         .names = mapping_type,
+         .rows = entity_options,
+         .flags = OPTION_NAMED,
+         .help = "event-sourced entities whose commands rules and a model decide, by name"},
 	{.name = "sagas",
          .kind = OPTION_CUSTOM,
          .bind = bind_sagas,

@@ -283,6 +283,51 @@ flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
 	return attempt(run, step, ask, input, wrong, attempts + 1);
 }
 
+static struct heed_str
+hash_text(struct run *run, struct heed_str text)
+{
+	unsigned char digest[ID_DIGEST_SIZE];
+	struct heed_str hex;
+	struct heed_buf buf;
+
+	id_sha256(text, digest);
+	buf_init(&buf, 0);
+	buf_add_hex(&buf, digest, 16);
+	hex = arena_str(&run->arena, buf_str(&buf));
+	buf_done(&buf);
+	return hex;
+}
+
+int
+flow_asked(struct run *run, struct heed_str step, struct asked *ret_asked)
+{
+	const struct entry *answer = NULL;
+	const struct entry *entry;
+	struct asked asked = {.cost_nano = 0};
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		if (entry->kind != ENTRY_ASK || !str_eq(entry->step, step))
+			continue;
+		asked.input_tokens += entry->usage.input;
+		asked.output_tokens += entry->usage.output;
+		asked.cost_nano += entry->cost_nano;
+		if (entry->reading == ANSWER_FITS)
+			answer = entry;
+		else if (entry->reading == ANSWER_WRONG)
+			asked.complaint = entry->complaint;
+	}
+	if (answer != NULL) {
+		asked.model = answer->model;
+		asked.prompt_hash = hash_text(run, answer->request);
+		asked.answer_hash = hash_text(run, answer->question.previous);
+		if (asked.prompt_hash.data == NULL || asked.answer_hash.data == NULL)
+			return HEED_E_NOMEM;
+	}
+	*ret_asked = asked;
+	return 0;
+}
+
 /* ---- performing
  * -------------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
  * and a short chain of events is one commit. The number of passes is bounded; runs beyond
  * it, and those that may not begin yet, begin when they are dispatched.
  *
- *	run's rows | event, its runs | event, its runs | ... ══ commit ══> batch_done
+ *	run's rows, its append | event, its runs | ... ══ commit ══> batch_done
  *
  * An event that turns out to be known takes its runs away again, and with them the events
  * that they emitted: the store skips what was put with it, here the runs are dropped.
@@ -78,12 +78,15 @@ batch_add(struct batch *batch, struct event_ref *event, size_t cause)
 
 /* ---- writing ----------------------------------------------------------------------- */
 
-static int
-put_event(struct batch *batch, const struct batch_event *item)
+void
+batch_event_row(struct engine *engine, struct event_ref *ref, struct store_event *ret_row)
 {
-	struct engine *engine = batch->engine;
-	struct event *event = &item->event->event;
-	struct store_event row = {
+	struct event *event = &ref->event;
+
+	if (event->seq == 0)
+		event->seq = store_next_event(engine->options.store);
+	*ret_row = (struct store_event){
+		.seq = event->seq,
 		.id = event->id,
 		.source = event->source,
 		.type = event->type,
@@ -94,13 +97,40 @@ put_event(struct batch *batch, const struct batch_event *item)
 		.parent_run = event->parent_run,
 		.trace = event->trace,
 		.body = event->json,
-		.cause = item->cause,
 	};
+}
 
-	if (event->seq == 0)
-		event->seq = store_next_event(engine->options.store);
-	row.seq = event->seq;
+static int
+put_event(struct batch *batch, const struct batch_event *item)
+{
+	struct store_event row;
+
+	if (item->appended)
+		return item->append != NULL ? append_put(item->append, batch->tx) : 0;
+	batch_event_row(batch->engine, item->event, &row);
+	row.cause = item->cause;
 	return store_put_event(batch->tx, &row);
+}
+
+static int
+add_appended(struct batch *batch, const struct run *run)
+{
+	struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		struct event_ref *const *events;
+		size_t n = append_events(entry, &events);
+		size_t i;
+
+		for (i = 0; i < n; i++) {
+			HEED_TRY(batch_add(batch, events[i], 0));
+			batch->events[batch->n_events - 1].appended = true;
+			if (i == 0)
+				batch->events[batch->n_events - 1].append = entry;
+		}
+	}
+	return 0;
 }
 
 static int
@@ -157,6 +187,7 @@ batch_write(struct batch *batch)
 
 	if (batch->run != NULL) {
 		HEED_TRY(journal_write(batch->run, batch->tx, true));
+		HEED_TRY(add_appended(batch, batch->run));
 		HEED_TRY(add_emitted(batch, batch->run, 0));
 	}
 	for (i = 0; i < batch->n_events; i++) /* which adds to them */
@@ -171,7 +202,8 @@ batch_write(struct batch *batch)
 static void
 note_health(struct engine *engine, const struct store_result *result)
 {
-	bool failing = result->code != 0 && result->code != HEED_E_PERMANENT;
+	bool failing = result->code != 0 && result->code != HEED_E_PERMANENT &&
+	               result->code != HEED_E_CONFLICT;
 
 	if (failing == engine->store_failing)
 		return;
@@ -260,6 +292,7 @@ batch_done(void *arg, const struct store_result *result)
 	settle_runs(batch, result);
 	if (batch->run != NULL) {
 		journal_results(batch->run, result);
+		append_settle(batch->run, result);
 		run_written(batch->run, result->code, result->text);
 	}
 	show_events(batch, result);

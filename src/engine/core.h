@@ -79,6 +79,11 @@ struct entry {
 	enum { ANSWER_UNREAD, ANSWER_FITS, ANSWER_WRONG } reading;
 	struct heed_str complaint;
 
+	/* streams */
+	struct stream_load *load;    /* under way */
+	struct stream_state *folded; /* what was read */
+	struct append_write *append; /* until it is on disk */
+
 	/* effects */
 	const struct act *act;
 	struct action *action;  /* of the act, or its probe */
@@ -180,6 +185,8 @@ struct batch {
 		struct event_ref *event;
 		size_t cause;  /* the event whose run emitted it, from 1; 0: none here */
 		size_t n_runs; /* that it starts */
+		bool appended; /* it is put with others, */
+		struct entry *append; /* as the first of them, by this */
 	} * events;
 	size_t n_events, cap_events;
 	struct run_list runs; /* that the events start */
@@ -208,6 +215,7 @@ struct engine {
 	struct queue_list all_queues;
 	struct queue_list busy;
 	struct routes *routes;
+	struct streams *streams;
 	struct run_list all;
 	struct map runs; /* by id */
 	struct run_list waiting;
@@ -263,6 +271,8 @@ int run_emit(struct run *run, const struct event_parts *parts, int32_t depth,
 int run_failed(struct run *run, enum run_state state);
 /* It is not to be: an event that was known already, or was not taken. */
 void run_drop(struct run *run);
+/* Keep the first `n_entries` of its journal and the first `n_emitted` of its events. */
+void run_cut(struct run *run, int n_entries, size_t n_emitted);
 
 /* ---- event_ref.c */
 /* A copy; its root may be left to be read later (null). NULL without memory. */
@@ -302,6 +312,9 @@ void batch_discard(struct batch *batch);
 int batch_add(struct batch *batch, struct event_ref *event, size_t cause);
 /* Put all rows into the transaction. HEED_E_NOMEM. */
 int batch_write(struct batch *batch);
+/* The event's row; it gets its number. */
+void batch_event_row(struct engine *engine, struct event_ref *event,
+                     struct store_event *ret_row);
 /* Hand it over. */
 void batch_commit(struct batch *batch);
 
@@ -439,6 +452,18 @@ void notices_free(struct engine *engine);
 /* The run goes to WAITING: wait for the budget that this pass found spent, if any. True
  * when there is nothing else to wait for. */
 bool spend_wait(struct run *run);
+
+/* ---- append.c */
+/* The events that the entry has yet to append, if any; borrowed. */
+size_t append_events(const struct entry *entry, struct event_ref *const **ret_events);
+int append_put(struct entry *entry, struct store_tx *tx);
+/* Let go of what the entry holds; what it would append is dropped. */
+void append_release(struct entry *entry);
+/* The run's own batch ended. */
+void append_settle(struct run *run, const struct store_result *result);
+/* It ended with HEED_E_CONFLICT: what the run decided from its append on is undone. False
+ * when the run appends nothing. */
+bool append_conflict(struct run *run, const char *text);
 
 /* ---- retry.c */
 bool retry_class(int code);

@@ -37,6 +37,13 @@ const struct option engine_limit_options[] = {
          .max = 3600000,
          .help = "how long calls under way may take after SIGTERM before they are cut "
                  "off"},
+	{.name = "state_cache",
+         .kind = OPTION_SIZE,
+         .offset = offsetof(struct engine_limits, state_cache),
+         .fallback = "64MiB",
+         .min = 0,
+         .max = 1099511627776,
+         .help = "memory for the states of entities that were used last"},
 	OPTION_ROWS_END,
 };
 
@@ -65,8 +72,11 @@ engine_new(const struct engine_options *options, struct engine **ret_engine)
 	wait_init(engine);
 	loop_timer_init(&engine->dispatch_timer, dispatch_turn, engine);
 	if (routes_new(NULL, 0, &engine->routes) < 0 ||
+	    streams_new(engine->loop, options->store, (size_t)options->limits.state_cache,
+	                &engine->streams) < 0 ||
 	    ledger_new(engine->loop, notice_of_budget, engine, &engine->ledger) < 0) {
 		routes_free(engine->routes);
+		streams_free(engine->streams);
 		mem_free(engine);
 		return HEED_E_NOMEM;
 	}
@@ -125,6 +135,7 @@ engine_free(struct engine *engine)
 	routes_free(engine->routes);
 	notices_free(engine);
 	ledger_free(engine->ledger);
+	streams_free(engine->streams);
 	map_done(&engine->queues);
 	map_done(&engine->runs);
 	map_done(&engine->definitions);
@@ -244,6 +255,20 @@ engine_drain(struct engine *engine, loop_fn *done, void *arg)
 
 /* ---- looking
  * ---------------------------------------------------------------------------- */
+
+struct streams *
+engine_streams(struct engine *engine)
+{
+	return engine->streams;
+}
+
+const struct definition *
+engine_definition(struct engine *engine, struct heed_str flow, struct heed_str name)
+{
+	struct queue *queue = queue_find(engine, flow, name);
+
+	return queue != NULL ? queue->current : NULL;
+}
 
 void
 run_view(const struct run *run, struct run_view *ret_view)

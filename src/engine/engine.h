@@ -31,6 +31,7 @@ struct engine_limits {
 	int64_t causation_depth; /* events caused by events caused by ... */
 	int64_t in_flight;       /* runs active at once over all reactions */
 	int64_t drain_ms;        /* SIGTERM: how long calls under way may take */
+	int64_t state_cache;     /* bytes of streams' states in memory */
 };
 extern const struct option engine_limit_options[];
 
@@ -64,6 +65,8 @@ struct engine_options {
 	void (*arrived)(void *arg, const struct arrival *arrival);
 	/* A run ended. May be NULL. */
 	void (*watch)(void *arg, const struct run *run);
+	/* A run's events were appended to a stream. May be NULL. */
+	void (*appended)(void *arg, const struct run *run);
 	void *arg;
 };
 
@@ -108,6 +111,13 @@ int engine_signal(struct engine *engine, int64_t run_id, struct heed_str name,
  * "repeat" (it did not). HEED_E_NOTFOUND, HEED_E_CONFLICT. */
 int engine_redrive(struct engine *engine, int64_t run_id, const char *how,
                    struct heed_error *error);
+
+/* The states of streams. */
+struct streams *engine_streams(struct engine *engine);
+/* The definition that new events meet, by the names of its flow and its own; NULL when
+ * there is none. Borrowed; hold its generation across turns. */
+const struct definition *engine_definition(struct engine *engine, struct heed_str flow,
+                                           struct heed_str name);
 
 /* ---- what a watcher may read of a run
  * ---------------------------------------------------- */

@@ -28,6 +28,7 @@
 #include "config/option.h"
 #include "engine/action.h"
 #include "engine/event.h"
+#include "engine/streams.h"
 #include "heed.h"
 #include "model/model.h"
 
@@ -141,6 +142,16 @@ struct arena *flow_arena(struct run *run);
  * after the repair), HEED_E_PERMANENT ..., each with the run's verdict filled in. */
 int flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
              struct heed_json input, struct heed_json *ret_answer);
+/* What a step that asks came to, over all its attempts so far. Hashes are of the prompt
+ * and the answer as recorded, in hex; empty without an answer that fits. */
+struct asked {
+	struct heed_str model;
+	struct heed_str prompt_hash, answer_hash;
+	int64_t input_tokens, output_tokens, cost_nano;
+	struct heed_str complaint; /* what was wrong with the last answer that did not */
+};
+/* HEED_E_NOMEM. */
+int flow_asked(struct run *run, struct heed_str step, struct asked *ret_asked);
 /* Carry out an effect; *ret_result is what the action gave. */
 int flow_act(struct run *run, const struct act *act, struct heed_json input,
              struct heed_json *ret_result);
@@ -214,5 +225,33 @@ void flow_catch(struct run *run, int code, struct flow_failure *ret_failure);
 /* Fail the run: it becomes a dead letter with this class and text. Returns `code`. */
 int
 flow_fail(struct run *run, int code, const char *class, const struct heed_error *error);
+
+/* ---- streams */
+
+/* The state of a stream: the newest when the step is reached first, and the same one
+ * whenever the flow comes here again. It lives as long as the run. A stream that cannot
+ * be folded fails the run with class "state". */
+int flow_load(struct run *run, struct heed_str step, struct heed_str stream,
+              const struct stream_fold *fold, const struct stream_state **ret_state);
+
+struct append {
+	const struct stream_state *before; /* what it is appended to; by its version */
+	const struct stream_fold *fold;
+	const struct event_parts *events; /* type, subject, data, extensions of each */
+	size_t n;                         /* at least one */
+	int64_t time_us;                  /* of the events */
+};
+/* When the step was reached first; 0: it was not. */
+int64_t flow_time_us(const struct run *run, struct heed_str step);
+/* The nth event (from 0) of an append as it will be; pure. HEED_E_INVALID. */
+int flow_event_to_append(struct run *run, struct heed_str step,
+                         const struct append *append, size_t n, struct event *ret_event,
+                         struct heed_error *error);
+/* Append to a stream. Zero at once: what the flow decides behind it is committed with it.
+ * If another appended first, none of that was, and the flow comes again and gets
+ * HEED_E_CONFLICT here (the run has not failed by it). The events carry `stream`,
+ * `version` and `causationid` (this run's event). */
+int flow_append(struct run *run, struct heed_str step, const struct append *append);
+bool flow_has_appended(const struct run *run, struct heed_str step);
 
 #endif

@@ -72,6 +72,15 @@ drop_emitted(struct run *run, size_t from)
 		event_unref(run->emitted.items[--run->emitted.n]);
 }
 
+static void
+release(struct entry *entry)
+{
+	ask_cancel(entry);
+	effect_cancel(entry);
+	append_release(entry);
+	wait_forget(entry);
+}
+
 void
 run_free(struct run *run)
 {
@@ -80,9 +89,7 @@ run_free(struct run *run)
 
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
-		ask_cancel(entry);
-		effect_cancel(entry);
-		wait_forget(entry);
+		release(entry);
 	}
 	signal_written(run, HEED_E_CANCELLED);
 	loop_timer_clear(engine->loop, &run->timer);
@@ -209,8 +216,8 @@ admit_entries(struct run *run)
 	{
 		int r = 0;
 
-		if (entry->state != ENTRY_INTENDED || entry->kind == ENTRY_WAIT ||
-		    entry->kind == ENTRY_START)
+		if ((entry->state != ENTRY_INTENDED && entry->load == NULL) ||
+		    entry->kind == ENTRY_WAIT || entry->kind == ENTRY_START)
 			continue;
 		if (entry->kind == ENTRY_ASK && entry->todo && entry->ticket == NULL)
 			r = ask_admit(entry);
@@ -239,21 +246,27 @@ try_again(struct run *run)
 	set_again(run, delay < AGAIN_MAX_MS ? delay : AGAIN_MAX_MS);
 }
 
-/* The pass ran out of memory: it never was, and another comes later. */
-static void
-undo_pass(struct run *run, int n_entries, size_t n_emitted)
+void
+run_cut(struct run *run, int n_entries, size_t n_emitted)
 {
 	struct entry *entry;
 
 	while (run->n_entries > n_entries) {
 		entry = TAILQ_LAST(&run->entries, entry_list);
 		TAILQ_REMOVE(&run->entries, entry, link);
-		wait_forget(entry);
+		release(entry);
 		run->n_entries--;
 	}
 	drop_emitted(run, n_emitted);
 	run->class = run->text = (struct heed_str){NULL, 0};
 	run->keep = NULL; /* what it knows may be of entries that are gone */
+}
+
+/* The pass ran out of memory: it never was, and another comes later. */
+static void
+undo_pass(struct run *run, int n_entries, size_t n_emitted)
+{
+	run_cut(run, n_entries, n_emitted);
 	run->troubles++;
 	run->advance = true;
 	try_again(run);
@@ -338,7 +351,7 @@ run_pass(struct run *run)
 			undo_pass(run, n_entries, n_emitted);
 	} else {
 		run->troubles = 0;
-		if (admit_entries(run))
+		if (admit_entries(run) || run->advance)
 			arm(run);
 		else
 			run_set_state(run, RUN_WAITING);
@@ -489,18 +502,33 @@ settle_transactional(struct run *run, int code, const char *text)
 	return any;
 }
 
+/* Another was first: whatever the run has come to since its append, it goes on there. */
+static bool
+undo_append(struct run *run, int code, const char *text)
+{
+	if (code != HEED_E_CONFLICT || !append_conflict(run, text))
+		return false;
+	if (run->state != RUN_ACTIVE)
+		run_set_state(run, RUN_ACTIVE);
+	if (run->blocks)
+		dispatch_unblock(run->engine, run->queue, run->key);
+	run->blocks = false;
+	return true;
+}
+
 void
 run_written(struct run *run, int code, const char *text)
 {
-	bool transactional = (code == 0 || code == HEED_E_PERMANENT) &&
-	                     settle_transactional(run, code, text);
+	bool again = undo_append(run, code, text);
 
+	if (code == 0 || code == HEED_E_PERMANENT)
+		again = settle_transactional(run, code, text);
 	run->committing = false;
 	journal_written(run, code == 0);
 	signal_written(run, 0);
 	if (code == 0)
 		drop_emitted(run, 0);
-	else if (!transactional) {
+	else if (!again) {
 		try_again(run);
 		return;
 	}
@@ -509,7 +537,7 @@ run_written(struct run *run, int code, const char *text)
 		return;
 	}
 	perform(run);
-	if (transactional)
+	if (again)
 		run->advance = true;
 	go_on(run);
 }

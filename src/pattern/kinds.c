@@ -7,6 +7,7 @@
 #include "base/json.h"
 
 const struct pattern_kind *const pattern_kinds[] = {
+	&pattern_entity,
 	&pattern_reaction,
 	&pattern_saga,
 	NULL,

@@ -22,10 +22,11 @@ struct pattern_kind {
 };
 
 /* The rows of each, by name because the table of the top level is a constant. */
+extern const struct option entity_options[];
 extern const struct option reaction_options[];
 extern const struct option saga_options[];
 
-extern const struct pattern_kind pattern_reaction, pattern_saga;
+extern const struct pattern_kind pattern_entity, pattern_reaction, pattern_saga;
 
 /* All of them, NULL-terminated. */
 extern const struct pattern_kind *const pattern_kinds[];

@@ -67,8 +67,11 @@ write_op(struct store *store, struct store_tx *tx, const struct op *op,
 	}
 	if (op->kind == OP_APPEND) {
 		size_t n = progress->append++;
+		size_t i;
 
 		progress->skip = tx->appended[n].existed;
+		for (i = 0; i < op->append.n; i++)
+			tx->duplicate[progress->event++] = progress->skip;
 		return append_write(store, tx, op, n);
 	}
 	if (op->kind == OP_CURSOR)

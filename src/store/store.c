@@ -22,6 +22,7 @@ static const char *const entry_kind_names[] = {
 	[ENTRY_ASK] = "ask",     [ENTRY_ACT] = "act",   [ENTRY_EMIT] = "emit",
 	[ENTRY_PROBE] = "probe", [ENTRY_MARK] = "mark", [ENTRY_WAIT] = "wait",
 	[ENTRY_START] = "start", [ENTRY_SIGNAL] = "signal", [ENTRY_NOTE] = "note",
+	[ENTRY_READ] = "read", [ENTRY_APPEND] = "append",
 };
 static const char *const entry_state_names[] = {
 	[ENTRY_INTENDED] = "intended",

@@ -56,6 +56,8 @@ enum entry_kind {
 	ENTRY_START,  /* a run of another definition, and what came of it */
 	ENTRY_SIGNAL, /* what a person said without being asked */
 	ENTRY_NOTE,   /* what the flow wrote down */
+	ENTRY_READ,   /* the version of a stream that was read */
+	ENTRY_APPEND, /* events onto a stream */
 };
 enum entry_state { ENTRY_INTENDED, ENTRY_DONE, ENTRY_FAILED, ENTRY_UNKNOWN };
 const char *store_entry_kind_name(enum entry_kind kind);
@@ -179,7 +181,8 @@ int store_put_cache(struct store_tx *tx, const struct store_cached *cached);
  * the stream holds all of them already, nothing is written, and rows put after them up
  * to the next event, append or cursor are skipped, as for a duplicate event. When it
  * holds some of them, or stands at another version, the whole transaction fails with
- * HEED_E_CONFLICT, and no other with it. Events of streams are never pruned.
+ * HEED_E_CONFLICT, and no other with it. They count among the transaction's events:
+ * `duplicate` and `cause` know them. Events of streams are never pruned.
  * HEED_E_EXISTS: this transaction appends to the stream already. */
 #define STORE_ANY_VERSION INT64_C(-1)
 int store_put_append(struct store_tx *tx, struct heed_str stream, int64_t expected,

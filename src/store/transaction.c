@@ -167,6 +167,7 @@ store_put_append(struct store_tx *tx, struct heed_str stream, int64_t expected,
 	op->append.events = events;
 	op->append.n = n;
 	tx->n_appends++;
+	tx->n_events += n;
 	return 0;
 }
 

@@ -80,6 +80,12 @@ class Heed:
         finally:
             db.close()
 
+    def execute(self, sql):
+        """Change the store behind heed's back, which is not running."""
+        with sqlite3.connect(self.store) as db:
+            db.execute(sql)
+        db.close()
+
     def until(self, sql, wanted, seconds=30):
         """Look until the query gives what is wanted."""
         end = time.monotonic() + seconds

@@ -223,6 +223,9 @@ test_nearest_alternative(void **state)
 	assert_fault(schema, "{\"kind\":\"a\",\"x\":\"1\"}", "/x",
 	             "/oneOf/1/properties/x/type",
 	             "must be of type \"integer\", not string");
+	/* none was meant: the kinds that there are, not the first one alone */
+	assert_fault(schema, "{\"kind\":\"c\"}", "/kind",
+	             "/oneOf/2/properties/kind/const", "must be \"b\"");
 }
 
 /* ---- other documents -------------------------------------------------------------- */
