@@ -47,7 +47,7 @@ struct source {
 	struct engine *engine;
 	struct loop *loop;
 	struct heed_str folder; /* of the configuration: relative paths start there */
-	bool once;              /* end after what is there, also when told to follow */
+	bool once;              /* end after what is there or due now */
 	bool ends;              /* set by start: it comes to an end by itself */
 	bool ended;             /* source_ended was called */
 	bool paused;            /* kept by the engine around pause and resume */
@@ -74,8 +74,8 @@ int source_deliver(struct source *source, const struct event *events, size_t n,
                    int64_t *ret_retry_after_ms);
 /* Is a run unfinished that was started by an event of this CloudEvents `uri`? */
 bool source_is_busy(const struct source *source, struct heed_str uri);
-/* The source came to its end (a file without `follow`); when all that end have, `heed run
- * --once` ends. */
+/* The source came to its end (a file without `follow`, or with `once` set); when all that
+ * end have, `heed run --once` ends. */
 void source_ended(struct source *source);
 /* Something is wrong and goes on, or (NULL) nothing is any more: logged when it changes.
  */

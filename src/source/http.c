@@ -240,7 +240,7 @@ const struct source_kind source_http = {
 	.name = "http",
 	.help = "events over HTTP: CloudEvents (structured, binary, batched), signed "
 		"webhooks, and plain JSON by a mapping; answered 202 once they are "
-                "stored",
+		"stored",
 	.options = options,
 	.roots = roots,
 	.size = sizeof(struct http_source),

@@ -97,7 +97,7 @@ validate_subscription(const struct http_source *http, struct http_exchange *exch
 	struct heed_json answer;
 	struct json_build build;
 	struct heed_str code;
-	struct heed_str text;
+	struct heed_str text = {NULL, 0};
 
 	if (!webhook_origin_allowed(HEED_STR("eventgrid.azure.net"), http->origins.items,
 	                            http->origins.n))
@@ -111,9 +111,10 @@ validate_subscription(const struct http_source *http, struct http_exchange *exch
 		                     "there is no validationCode");
 	json_object(&build, &exchange->arena);
 	json_set_cstr(&build, "validationResponse", json_str(code));
-	if (json_build_end(&build, &answer) < 0)
+	if (json_build_end(&build, &answer) == 0)
+		text = json_text_of(&exchange->arena, answer);
+	if (text.data == NULL)
 		return answer_refuse(exchange, 503, "Unavailable", "out of memory");
-	text = json_text_of(&exchange->arena, answer);
 	http_answer(exchange, 200, "application/json", text, NULL, 0);
 	return HTTP_ANSWERED;
 }
@@ -193,8 +194,8 @@ fail_type(const struct http_source *http, struct heed_error *error)
 {
 	return error_set(error, HEED_E_UNSUPPORTED,
 	                 "send JSON: Content-Type: application/cloudevents+json, "
-	                 "application/cloudevents-batch+json, ce- headers%s",
-	                 http->mapping.type != NULL ? ", or application/json" : "");
+	                 "application/cloudevents-batch+json%s, or ce- headers",
+	                 http->mapping.type != NULL ? ", application/json" : "");
 }
 
 /* A body that nothing in the headers calls a CloudEvent. */

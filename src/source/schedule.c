@@ -409,6 +409,8 @@ go_on(void *arg)
 		choose(ticker);
 	if (ticker->pending_us != 0)
 		deliver_pending(ticker);
+	else if (ticker->schedule->source.once)
+		source_ended(&ticker->schedule->source);
 	else
 		arm(ticker);
 }
@@ -460,6 +462,7 @@ start(struct source *source, struct heed_str position, struct heed_error *error)
 	loop_timer_init(&ticker->timer, go_on, ticker);
 	loop_timer_set(source->loop, &ticker->timer, 0);
 	schedule->ticker = ticker;
+	source->ends = source->once;
 	return 0;
 }
 

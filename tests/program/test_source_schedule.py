@@ -127,6 +127,16 @@ def test_missed_max_and_a_damaged_position(hourly):
     assert len(ticks(heed)) == 3
 
 
+def test_once_makes_what_is_due(hourly):
+    heed, cron, last = hourly
+    with_cron(heed, cron, "missed: all")
+    stopped_after(heed, last - 3 * HOUR)
+    for _ in range(2):
+        heed.command("run", "--once", "heed.yaml")
+        assert ticks(heed) == [last - n * HOUR for n in (2, 1, 0)]
+        heed.until("select count(*) from runs where state = 5", [(3,)])
+
+
 def test_the_clock_was_set_back(hourly):
     """A position in the future does not stop the schedule until then."""
     heed, _, last = hourly
