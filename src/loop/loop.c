@@ -379,19 +379,24 @@ virtual_turn(struct loop *loop)
 	return fire_due(loop) || any;
 }
 
+bool
+loop_jump(struct loop *loop, int64_t until_ms)
+{
+	if (loop->n == 0 || loop->heap[1]->at_ms >= until_ms)
+		return false;
+	if (loop->heap[1]->at_ms > loop->virtual_ms)
+		loop->virtual_ms = loop->heap[1]->at_ms;
+	return true;
+}
+
 static void
 run_virtual(struct loop *loop)
 {
 	while (!loop->stopping) {
 		if (virtual_turn(loop))
 			continue;
-		if (atomic_load(&loop->held) > 0 || atomic_load(&loop->posted) != NULL)
-			(void)uv_run(&loop->uv, UV_RUN_ONCE);
-		else if (loop->n > 0)
-			loop->virtual_ms = loop->heap[1]->at_ms > loop->virtual_ms
-			                           ? loop->heap[1]->at_ms
-			                           : loop->virtual_ms;
-		else
+		if (atomic_load(&loop->held) > 0 || atomic_load(&loop->posted) != NULL ||
+		    !loop_jump(loop, INT64_MAX))
 			(void)uv_run(&loop->uv, UV_RUN_ONCE);
 	}
 }

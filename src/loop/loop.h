@@ -38,6 +38,9 @@ int64_t loop_wall_us(const struct loop *loop);
 int64_t loop_steady_ms(const struct loop *loop);
 void loop_set_wall(struct loop *loop, int64_t wall_us);
 void loop_advance(struct loop *loop, int64_t ms);
+/* Virtual: set the clock to the next timer's time. False when there is none before
+ * `until_ms` (steady). */
+bool loop_jump(struct loop *loop, int64_t until_ms);
 /* A virtual loop does not jump while something outside it is under way: work items and
  * commits hold it by themselves; a part with its own thread calls these around its work.
  */
