@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "engine/action.h"
 #include "pattern/kinds.h"
+#include "service/case.h"
 
 static const struct cli_option options[] = {
 	{"--markdown", NULL, "as Markdown"},
@@ -28,6 +29,7 @@ static const struct topic topics[] = {
 	{"ask", "a question to a model (ask:)", ask_options},
 	{"retry", "when a failed attempt is made again (retry:)", retry_options},
 	{"connections", "an entry of connections:", connection_options},
+	{"test", "a case of heed test (cases:)", case_options},
 	{"limits", "bounds of the engine (limits:)", engine_limit_options},
 };
 

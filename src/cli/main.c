@@ -17,6 +17,7 @@ const struct command *const commands[] = {
 	&cmd_runs,
 	&cmd_explain,
 	&cmd_docs,
+	&cmd_test,
 	&cmd_schema,
 	&cmd_version,
 	NULL,

@@ -387,6 +387,9 @@ void ask_cancel(struct entry *entry);
 /* The run has ended: what was asked and not answered is recorded as cut off. */
 void ask_give_up(struct run *run);
 void effect_perform(struct entry *entry);
+/* In a rehearsal: entry->value becomes what the stand-in gives. */
+int effect_play(struct entry *entry, const struct action_call *call,
+                struct heed_error *error);
 void effect_cancel(struct entry *entry);
 /* After a restart: what an intended effect means now. */
 void effect_recover(struct entry *entry);

@@ -458,27 +458,57 @@ call_new(struct entry *entry)
 	return call;
 }
 
+int
+effect_play(struct entry *entry, const struct action_call *call, struct heed_error *error)
+{
+	const struct engine_options *options = &entry->run->engine->options;
+
+	return options->stand_in(options->arg, entry->action, call, &entry->value, error);
+}
+
+/* What a stand-in gave is reported on a later turn, as every other result. */
+static void
+played(void *arg)
+{
+	struct entry *entry = arg;
+
+	ended(entry, entry->call, 0, entry->value, -1, NULL);
+}
+
+/* Have the kind, or a stand-in, carry it out, and see to its end. */
+static int
+start(struct entry *entry, struct heed_error *error)
+{
+	struct engine *engine = entry->run->engine;
+
+	if (engine->options.stand_in != NULL) {
+		HEED_TRY(effect_play(entry, entry->call, error));
+		loop_timer_init(&entry->timeout, played, entry);
+		loop_timer_set(engine->loop, &entry->timeout, 0);
+		return 0;
+	}
+	HEED_TRY(entry->action->kind->perform(entry->action, entry->call, error));
+	loop_timer_init(&entry->timeout, overdue, entry);
+	loop_timer_set(engine->loop, &entry->timeout, entry->act->timeout_ms + OVERDUE_MS);
+	return 0;
+}
+
 void
 effect_perform(struct entry *entry)
 {
 	struct run *run = entry->run;
-	struct loop *loop = run->engine->loop;
 	struct heed_error error = {0};
 	int r = HEED_E_NOMEM;
 
 	entry->call = call_new(entry);
 	if (entry->call != NULL)
-		r = entry->action->kind->perform(entry->action, entry->call, &error);
-	if (r == 0) {
-		loop_timer_init(&entry->timeout, overdue, entry);
-		loop_timer_set(loop, &entry->timeout,
-		               entry->act->timeout_ms + OVERDUE_MS);
+		r = start(entry, &error);
+	if (r == 0)
 		return;
-	}
 	entry->code = r;
 	entry->detail = arena_str(&run->arena, str_of(error.text));
 	loop_timer_init(&entry->timeout, fail_start, entry);
-	loop_timer_set(loop, &entry->timeout, 0);
+	loop_timer_set(run->engine->loop, &entry->timeout, 0);
 }
 
 void

@@ -52,6 +52,11 @@ struct engine_options {
 	struct heed_str
 		name; /* of the application: source of emitted events "heed/NAME" */
 	struct engine_limits limits;
+	/* Rehearsals: what an attempt of an effect gives, in place of the world; statements
+	 * on the store's own database are not carried out either. NULL: the world. */
+	int (*stand_in)(void *arg, const struct action *action,
+	                const struct action_call *call, struct heed_json *ret_result,
+	                struct heed_error *error);
 	/* Look a model up by name; NULL when there is none. */
 	const struct model *(*model)(void *arg, struct heed_str name);
 	/* What is kept back from all models. May be NULL, or give NULL. */

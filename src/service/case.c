@@ -1,9 +1,9 @@
 /*
  * case.c - see case.h: reading a file of cases, and playing the world of one.
  *
- * Answers come from the case, then from what was recorded for it, in order of the calls of
- * each model. `{$text: ...}` is a raw reply; `{$class: refusal, $text: ...}` one of another
- * class. `{$fail: words, $class: transient}` is the failure of an effect.
+ * Answers come from the case, then from what was recorded for it, in order of the calls
+ * of each model. `{$text: ...}` is a raw reply; `{$class: refusal, $text: ...}` one of
+ * another class. `{$fail: words, $class: transient}` is the failure of an effect.
  */
 #include "service/case.h"
 
@@ -20,7 +20,10 @@
 /* ---- the file ---------------------------------------------------------------------- */
 
 static const struct option that_options[] = {
-	{.name = "expression", .kind = OPTION_EXPR, .offset = 0, .flags = OPTION_REQUIRED,
+	{.name = "expression",
+         .kind = OPTION_EXPR,
+         .offset = 0,
+         .flags = OPTION_REQUIRED,
          .help = "a jq expression over the outcome that must be true"},
 	OPTION_ROWS_END,
 };
@@ -28,21 +31,44 @@ static const struct option that_options[] = {
 #define EXPECT(member) .offset = offsetof(struct expectation, member)
 
 static const struct option expect_options[] = {
-	{.name = "answer", .kind = OPTION_VALUE, EXPECT(answer),
+	{.name = "answer",
+         .kind = OPTION_VALUE,
+         EXPECT(answer),
          .help = "part of the first run's answer"},
-	{.name = "runs", .kind = OPTION_VALUE, EXPECT(runs),
-         .help = "what must have run, and its state: {NAME: done | dead | held | waiting}"},
-	{.name = "events", .kind = OPTION_VALUE, EXPECT(events),
+	{.name = "runs",
+         .kind = OPTION_VALUE,
+         EXPECT(runs),
+         .help = "what must have run, and its state: {NAME: done | dead | held | "
+                 "waiting}"},
+	{.name = "events",
+         .kind = OPTION_VALUE,
+         EXPECT(events),
          .help = "parts of the emitted events, in order; [] for none"},
-	{.name = "effects", .kind = OPTION_VALUE, EXPECT(effects),
+	{.name = "effects",
+         .kind = OPTION_VALUE,
+         EXPECT(effects),
          .help = "what was done, in order: [{http: {url: ...}}], each a part of the "
-		 "request; [] for nothing"},
-	{.name = "calls", .kind = OPTION_INT, EXPECT(calls), .fallback = "-1", .min = -1,
-         .max = 1000000, .help = "model calls, repairs included; -1 for any number"},
-	{.name = "cost", .kind = OPTION_REAL, EXPECT(cost), .fallback = "-1", .min = -1,
-         .max = 1000000, .help = "US dollars at most; -1 for any"},
-	{.name = "that", .kind = OPTION_LIST, EXPECT(that), .rows = that_options,
-         .size = sizeof(struct expr *), .flags = OPTION_SCALAR_SHORT,
+                 "request; [] for nothing"},
+	{.name = "calls",
+         .kind = OPTION_INT,
+         EXPECT(calls),
+         .fallback = "-1",
+         .min = -1,
+         .max = 1000000,
+         .help = "model calls, repairs included; -1 for any number"},
+	{.name = "cost",
+         .kind = OPTION_REAL,
+         EXPECT(cost),
+         .fallback = "-1",
+         .min = -1,
+         .max = 1000000,
+         .help = "US dollars at most; -1 for any"},
+	{.name = "that",
+         .kind = OPTION_LIST,
+         EXPECT(that),
+         .rows = that_options,
+         .size = sizeof(struct expr *),
+         .flags = OPTION_SCALAR_SHORT,
          .help = "jq expressions over {answer, runs, events, effects, calls, cost}"},
 	OPTION_ROWS_END,
 };
@@ -50,30 +76,54 @@ static const struct option expect_options[] = {
 #define CASE(member) .offset = offsetof(struct test_case, member)
 
 const struct option case_options[] = {
-	{.name = "name", .kind = OPTION_TEXT, CASE(name),
-         .flags = OPTION_REQUIRED | OPTION_NONEMPTY, .help = "what it shows"},
-	{.name = "event", .kind = OPTION_VALUE, CASE(event), .flags = OPTION_REQUIRED,
+	{.name = "name",
+         .kind = OPTION_TEXT,
+         CASE(name),
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .help = "what it shows"},
+	{.name = "event",
+         .kind = OPTION_VALUE,
+         CASE(event),
+         .flags = OPTION_REQUIRED,
          .help = "what happens: a CloudEvent (id and source may be left out), or a list"},
-	{.name = "at", .kind = OPTION_TEXT, CASE(at), .fallback = "2026-01-01T00:00:00Z",
+	{.name = "at",
+         .kind = OPTION_TEXT,
+         CASE(at),
+         .fallback = "2026-01-01T00:00:00Z",
          .help = "where its clock starts (RFC 3339)"},
-	{.name = "answers", .kind = OPTION_VALUE, CASE(answers),
+	{.name = "answers",
+         .kind = OPTION_VALUE,
+         CASE(answers),
          .help = "what models answer: {MODEL: answer}, or a list of answers for one call "
-		 "after the other; {$text: ...} is a raw reply, {$class: refusal, $text: "
-		 "...} one of that class"},
-	{.name = "results", .kind = OPTION_VALUE, CASE(results),
+                 "after the other; {$text: ...} is a raw reply, {$class: refusal, $text: "
+                 "...} one of that class"},
+	{.name = "results",
+         .kind = OPTION_VALUE,
+         CASE(results),
          .help = "what effects give: {ACTION: result}, or a list of results; {$fail: "
-		 "words, $class: transient | permanent} is a failure"},
-	{.name = "within", .kind = OPTION_DURATION, CASE(within_ms), .fallback = "30d",
-         .min = 1, .max = 31536000000.0,
+                 "words, $class: transient | permanent} is a failure"},
+	{.name = "within",
+         .kind = OPTION_DURATION,
+         CASE(within_ms),
+         .fallback = "30d",
+         .min = 1,
+         .max = 31536000000.0,
          .help = "how long its clock may run, in its own time"},
-	{.name = "expect", .kind = OPTION_RECORD, CASE(expect), .rows = expect_options,
+	{.name = "expect",
+         .kind = OPTION_RECORD,
+         CASE(expect),
+         .rows = expect_options,
          .help = "what must come of it; a run that fails is wrong unless named in runs"},
 	OPTION_ROWS_END,
 };
 
 static const struct option file_options[] = {
-	{.name = "cases", .kind = OPTION_LIST, .offset = offsetof(struct case_file, cases),
-         .rows = case_options, .size = sizeof(struct test_case), .flags = OPTION_REQUIRED,
+	{.name = "cases",
+         .kind = OPTION_LIST,
+         .offset = offsetof(struct case_file, cases),
+         .rows = case_options,
+         .size = sizeof(struct test_case),
+         .flags = OPTION_REQUIRED,
          .help = "the cases, each on its own"},
 	OPTION_ROWS_END,
 };
@@ -120,9 +170,8 @@ bind_file(struct case_file *file, struct heed_str text)
 	r = conf_parse(&file->arena, file->path, text, &file->problems, &file->root);
 	if (file->root == NULL)
 		return r < 0 ? r : HEED_E_CONFIG;
-	file->bind = (struct bind){.arena = &file->arena,
-	                           .exprs = file->exprs,
-	                           .problems = &file->problems};
+	file->bind = (struct bind){
+		.arena = &file->arena, .exprs = file->exprs, .problems = &file->problems};
 	if (conf_expand(&file->arena, file->root, &file->problems) < 0 ||
 	    bind_record(&file->bind, file->root, file_options, file) < 0 ||
 	    bind_check_exprs(&file->bind) < 0 || r < 0)
@@ -199,8 +248,8 @@ take_turn(struct turn *turns, struct heed_str name)
 	return turns[i].n++;
 }
 
-/* The nth of what `map` holds for `name`: a list is one after the other, anything else the
- * same again and again. NULL: nothing is left. */
+/* The nth of what `map` holds for `name`: a list is one after the other, anything else
+ * the same again and again. NULL: nothing is left. */
 static const struct heed_json *
 nth(struct heed_json map, struct heed_str name, uint32_t n)
 {
@@ -241,8 +290,8 @@ answer(void *arg, const struct model *model, const struct model_question *questi
 	struct world *world = arg;
 	uint32_t n = take_turn(world->answers, model->name);
 	bool scripted = json_find(world->test->answers, model->name) != NULL;
-	const struct heed_json *value = nth(
-		scripted ? world->test->answers : world->recorded, model->name, n);
+	const struct heed_json *value =
+		nth(scripted ? world->test->answers : world->recorded, model->name, n);
 	const char *text_name = scripted ? "$text" : "text";
 
 	if (value == NULL)
@@ -398,9 +447,9 @@ case_file_save(const struct case_file *file, struct heed_error *error)
 	buf_init(&buf, FILE_MAX);
 	json_write(&buf, file->recorded, JSON_PRETTY);
 	buf_addc(&buf, '\n');
-	r = buf_error(&buf) != 0
-	            ? error_set(error, buf_error(&buf), "the answers are too large to keep")
-	            : file_write(file->recorded_path, buf_str(&buf), error);
+	r = buf_error(&buf) != 0 ? error_set(error, buf_error(&buf),
+	                                     "the answers are too large to keep")
+	                         : file_write(file->recorded_path, buf_str(&buf), error);
 	buf_done(&buf);
 	return r;
 }

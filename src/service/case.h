@@ -28,8 +28,8 @@ struct expectation {
 
 struct test_case {
 	struct heed_str name;
-	struct heed_str at;      /* RFC 3339; empty: the rehearsal's own start */
-	struct heed_json event;  /* one, or a list */
+	struct heed_str at;       /* RFC 3339; empty: the rehearsal's own start */
+	struct heed_json event;   /* one, or a list */
 	struct heed_json answers; /* {MODEL: answer or list of them} */
 	struct heed_json results; /* {ACTION: result or list of them} */
 	int64_t within_ms;
@@ -64,9 +64,9 @@ struct case_result {
 	double cost;
 };
 
-/* Run one. `record`: ask real providers for what the case has no answer for, and keep what
- * they say in file->recorded. A failure is one of the rehearsal's making; what the case
- * expected otherwise is a complaint. All of *ret_result is on `arena`. */
+/* Run one. `record`: ask real providers for what the case has no answer for, and keep
+ * what they say in file->recorded. A failure is one of the rehearsal's making; what the
+ * case expected otherwise is a complaint. All of *ret_result is on `arena`. */
 int case_run(struct case_file *file, const struct test_case *test, struct app *app,
              bool record, struct arena *arena, struct case_result *ret_result,
              struct heed_error *error);

@@ -13,8 +13,7 @@
 
 #define SHOWN_MAX 200
 
-static void
-complain(struct json_build *complaints, const char *format, ...)
+static void complain(struct json_build *complaints, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 static void
@@ -95,8 +94,8 @@ complain_difference(struct json_build *complaints, const char *of,
                     const struct difference *difference)
 {
 	if (difference->got == NULL)
-		complain(complaints, "%s: expected %.*s at %.*s, and there is nothing", of,
-		         STR_ARG(shown(complaints, difference->wanted)),
+		complain(complaints, "%s: expected %.*s at %.*s, and there is nothing",
+		         of, STR_ARG(shown(complaints, difference->wanted)),
 		         STR_ARG(difference->path));
 	else
 		complain(complaints, "%s: expected %.*s at %.*s, got %.*s", of,
@@ -140,7 +139,8 @@ check_list(struct json_build *complaints, const char *of, bool effect,
 		uint32_t first = at;
 
 		while (at < got->len) {
-			struct heed_json item = listed(complaints, got->items[at], effect);
+			struct heed_json item =
+				listed(complaints, got->items[at], effect);
 
 			if (holds(&item, wanted.items[i], (struct heed_str){NULL, 0},
 			          &difference))
@@ -222,7 +222,8 @@ check_that(const struct expectation *expect, struct heed_json outcome,
 			complain(complaints, "%.*s: %s", STR_ARG(expr_text(exprs[i])),
 			         error.text);
 		else if (!truth)
-			complain(complaints, "not true: %.*s", STR_ARG(expr_text(exprs[i])));
+			complain(complaints, "not true: %.*s",
+			         STR_ARG(expr_text(exprs[i])));
 	}
 }
 

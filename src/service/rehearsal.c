@@ -79,8 +79,9 @@ perform(void *arg, const struct action *action, const struct action_call *call,
 	if (r == 0)
 		json_set_cstr(&build, "result", *ret_result);
 	else
-		json_set_cstr(&build, "error",
-		              json_str(arena_str(&rehearsal->arena, str_of(error->text))));
+		json_set_cstr(
+			&build, "error",
+			json_str(arena_str(&rehearsal->arena, str_of(error->text))));
 	HEED_TRY(json_build_end(&build, &effect));
 	json_push(&rehearsal->effects, effect);
 	return r;
@@ -131,22 +132,26 @@ make(struct rehearsal *rehearsal, struct heed_error *error)
 	if (loop_new(rehearsal->script.call ? LOOP_REAL : LOOP_VIRTUAL,
 	             &rehearsal->loop) < 0 ||
 	    http_client_new(rehearsal->loop, NULL, &rehearsal->http) < 0 ||
-	    gateway_new(rehearsal->loop, rehearsal->http, &gateway, &rehearsal->gateway) < 0)
+	    gateway_new(rehearsal->loop, rehearsal->http, &gateway, &rehearsal->gateway) <
+	            0)
 		return error_nomem(error);
 	if (!rehearsal->script.call)
 		loop_set_wall(rehearsal->loop, rehearsal->script.wall_us > 0
 		                                       ? rehearsal->script.wall_us
 		                                       : START_US);
-	HEED_TRY(gateway_add(rehearsal->gateway, app->models.items, app->models.n, error));
+	HEED_TRY(
+		gateway_add(rehearsal->gateway, app->models.items, app->models.n, error));
 	rehearsal->models_added = true;
-	HEED_TRY(store_open(rehearsal->loop, HEED_STR("memory:"), &rehearsal->store, error));
+	HEED_TRY(store_open(rehearsal->loop, HEED_STR("memory:"), &rehearsal->store,
+	                    error));
 	engine.loop = rehearsal->loop;
 	engine.store = rehearsal->store;
 	engine.gateway = rehearsal->gateway;
 	engine.http = rehearsal->http;
-	if (engine_new(&engine, &rehearsal->engine) < 0 ||
-	    engine_define(rehearsal->engine, app->definitions, app->n_definitions) < 0)
+	if (engine_new(&engine, &rehearsal->engine) < 0)
 		return error_nomem(error);
+	HEED_TRY(engine_define(rehearsal->engine, app->definitions, app->n_definitions,
+	                       error));
 	return engine_start(rehearsal->engine, error);
 }
 

@@ -1,9 +1,10 @@
 /*
- * rehearsal.h - a configuration at work without the world: a store in memory, answers from
- * a script, effects noted instead of carried out, and a clock that jumps from timer to
- * timer. `heed test` and `heed whatif` are made of it.
+ * rehearsal.h - a configuration at work without the world: a store in memory, answers
+ *from a script, effects noted instead of carried out, and a clock that jumps from timer
+ *to timer. `heed test` and `heed whatif` are made of it.
  *
- *	rehearsal_new -> rehearsal_send ... -> rehearsal_settle -> rehearsal_outcome -> free
+ *	rehearsal_new -> rehearsal_send ... -> rehearsal_settle -> rehearsal_outcome ->
+ *free
  *
  * Everything else is the real thing: routing, prompts, reading, repairs, retries, order,
  * budgets, follow-up events.
@@ -19,14 +20,14 @@ struct rehearsal;
 
 /* Who plays the world. */
 struct rehearsal_script {
-	/* Answer a question: fill *reply (zeroed) on `arena` and return true; false leaves
-	 * it to the provider when `call` is set or the model is rules, and is otherwise an
-	 * answer that says so. May be NULL. */
+	/* Answer a question: fill *reply (zeroed) on `arena` and return true; false
+	 * leaves it to the provider when `call` is set or the model is rules, and is
+	 * otherwise an answer that says so. May be NULL. */
 	bool (*answer)(void *arg, const struct model *model,
 	               const struct model_question *question, struct arena *arena,
 	               struct model_reply *reply);
-	/* What an effect gives: zero with *ret_result (preset to null), or the failure's code
-	 * with words. May be NULL: all succeed with null. */
+	/* What an effect gives: zero with *ret_result (preset to null), or the failure's
+	 * code with words. May be NULL: all succeed with null. */
 	int (*perform)(void *arg, const char *kind, struct heed_json request,
 	               struct arena *arena, struct heed_json *ret_result,
 	               struct heed_error *error);
@@ -35,7 +36,8 @@ struct rehearsal_script {
 	int64_t wall_us; /* where the clock starts; 0: at 2026-01-01T00:00:00Z */
 };
 
-/* `app` is loaded and borrowed; several may use it one after the other. HEED_E_NOMEM ... */
+/* `app` is loaded and borrowed; several may use it one after the other. HEED_E_NOMEM ...
+ */
 int rehearsal_new(struct app *app, const struct rehearsal_script *script,
                   struct rehearsal **ret_rehearsal, struct heed_error *error);
 /* Takes NULL. */
