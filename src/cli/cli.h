@@ -84,7 +84,8 @@ int cli_load_place(const struct cli_args *args, struct app *app);
 int cli_print(struct heed_buf *buf);
 
 extern const struct command cmd_check, cmd_docs, cmd_echo, cmd_events, cmd_explain,
-	cmd_run, cmd_runs, cmd_schema, cmd_send, cmd_tap, cmd_test, cmd_version;
+	cmd_run, cmd_runs, cmd_schema, cmd_send, cmd_tap, cmd_test, cmd_version,
+	cmd_whatif;
 
 /* The option that most commands have. */
 #define CLI_CONFIG_OPTION                                                                \

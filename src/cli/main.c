@@ -18,6 +18,7 @@ const struct command *const commands[] = {
 	&cmd_explain,
 	&cmd_docs,
 	&cmd_test,
+	&cmd_whatif,
 	&cmd_schema,
 	&cmd_version,
 	NULL,

@@ -110,10 +110,33 @@ note_answer(void *arg, const struct run *run)
 static const struct model *
 find_model(void *arg, struct heed_str name)
 {
-	return app_model(((struct rehearsal *)arg)->app, name);
+	const struct rehearsal *rehearsal = arg;
+
+	return app_model(rehearsal->app, rehearsal->script.model.len > 0
+	                                         ? rehearsal->script.model
+	                                         : name);
 }
 
 /* ---- life -------------------------------------------------------------------------- */
+
+/* The definitions that are wanted. */
+static int
+define(struct rehearsal *rehearsal, struct heed_error *error)
+{
+	struct app *app = rehearsal->app;
+	struct heed_str only = rehearsal->script.only;
+	struct definition **wanted = ARENA_ARRAY(&rehearsal->arena, struct definition *,
+	                                         app->n_definitions + 1);
+	size_t n = 0;
+	size_t i;
+
+	if (wanted == NULL)
+		return error_nomem(error);
+	for (i = 0; i < app->n_definitions; i++)
+		if (only.len == 0 || str_eq(app->definitions[i]->name, only))
+			wanted[n++] = app->definitions[i];
+	return engine_define(rehearsal->engine, wanted, n, error);
+}
 
 static int
 make(struct rehearsal *rehearsal, struct heed_error *error)
@@ -144,14 +167,15 @@ make(struct rehearsal *rehearsal, struct heed_error *error)
 	rehearsal->models_added = true;
 	HEED_TRY(store_open(rehearsal->loop, HEED_STR("memory:"), &rehearsal->store,
 	                    error));
+	if (rehearsal->script.alone)
+		engine.limits.causation_depth = 0;
 	engine.loop = rehearsal->loop;
 	engine.store = rehearsal->store;
 	engine.gateway = rehearsal->gateway;
 	engine.http = rehearsal->http;
 	if (engine_new(&engine, &rehearsal->engine) < 0)
 		return error_nomem(error);
-	HEED_TRY(engine_define(rehearsal->engine, app->definitions, app->n_definitions,
-	                       error));
+	HEED_TRY(define(rehearsal, error));
 	return engine_start(rehearsal->engine, error);
 }
 
