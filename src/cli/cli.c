@@ -248,9 +248,14 @@ tell_problems(const struct cli_args *args, const struct app *app, const char *pa
 int
 cli_load(const struct cli_args *args, struct app *app)
 {
-	const char *path = cli_value(args, "--config") == NULL && args->n_words > 0
-	                           ? args->words[0]
-	                           : cli_config(args);
+	bool named = cli_value(args, "--config") == NULL && args->n_words > 0;
+
+	return cli_load_file(args, named ? args->words[0] : cli_config(args), app);
+}
+
+int
+cli_load_file(const struct cli_args *args, const char *path, struct app *app)
+{
 	struct heed_error error = {0};
 	int r = app_load(app, path, &error);
 

@@ -76,6 +76,8 @@ const char *cli_config(const struct cli_args *args);
  * failure its problems are printed (as JSON with --json) and an exit code is returned.
  * app_done in any case. */
 int cli_load(const struct cli_args *args, struct app *app);
+/* The same of the configuration at `path`. */
+int cli_load_file(const struct cli_args *args, const char *path, struct app *app);
 /* Only what says where things are (see app_load_place): for commands that work on a store
  * or a running heed, whether or not the rest of the file is right and its secrets are
  * set. As cli_load. */

@@ -8,10 +8,12 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/out.h"
+#include "cli/record.h"
 #include "service/case.h"
 
 static const struct cli_option options[] = {
-	{"--config", "FILE", "the configuration (default: heed.yaml)"},
+	CLI_CONFIG_OPTION,
 	{"--only", "WORDS", "only cases whose name holds these words"},
 	{"--record", NULL,
          "ask real models once, keep what they answer beside the cases"},
@@ -46,7 +48,6 @@ print_json(const struct test_case *test, const struct case_result *result)
 	struct arena arena;
 	struct json_build build;
 	struct heed_json line;
-	struct heed_buf buf;
 
 	arena_init(&arena, 0);
 	json_object(&build, &arena);
@@ -54,11 +55,8 @@ print_json(const struct test_case *test, const struct case_result *result)
 	json_set_cstr(&build, "ok", json_bool(result->complaints.len == 0));
 	json_set_cstr(&build, "complaints", result->complaints);
 	json_set_cstr(&build, "outcome", result->outcome);
-	buf_init(&buf, 0);
 	if (json_build_end(&build, &line) == 0)
-		json_write(&buf, line, JSON_COMPACT);
-	buf_addc(&buf, '\n');
-	(void)cli_print(&buf);
+		(void)record_print(line);
 	arena_done(&arena);
 }
 
@@ -98,7 +96,9 @@ report(const struct testing *testing, const struct case_file *file,
 		       STR_ARG(test->name));
 		print_complaints(file, test, result->complaints, "  # ");
 	} else {
-		printf("%s  %.*s\n", passed ? "  ok  " : "FAILED", STR_ARG(test->name));
+		printf("%s%s%s  %.*s\n", out_style(passed ? OUT_GREEN : OUT_RED),
+		       passed ? "  ok  " : "FAILED", out_style(OUT_END),
+		       STR_ARG(test->name));
 		print_complaints(file, test, result->complaints, "        ");
 		if (!passed || cli_has(testing->args, "--verbose"))
 			print_outcome(result->outcome);
@@ -207,16 +207,13 @@ run(int argc, char **argv)
 	struct testing testing = {0};
 	struct app app = {0};
 	struct cli_args args;
-	struct cli_args load;
 	int r = cli_parse(&cmd_test, argc, argv, &args);
 
 	if (r != 0 || args.command == NULL)
 		return r;
-	load = args;
-	load.n_words = 0; /* words are files of cases */
 	testing.args = &args;
 	testing.app = &app;
-	r = cli_load(&load, &app);
+	r = cli_load_file(&args, cli_config(&args), &app); /* words are files of cases */
 	if (r == 0)
 		r = run_all(&testing, app.path);
 	app_done(&app);

@@ -4,10 +4,11 @@
  */
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/out.h"
+#include "cli/record.h"
 #include "service/service.h"
 #include "service/whatif.h"
 
@@ -17,7 +18,8 @@ static const struct cli_option options[] = {
 	{"--model", "NAME", "ask this model of it in place of every other"},
 	{"--reaction", "NAME", "only its decisions"},
 	{"--by", "EXPR", "what of an answer counts, such as .segment (default: all)"},
-	{"--since", "TIME", "only runs from then on, such as 2026-11-25T00:00:00Z"},
+	{"--since", "TIME",
+         "only runs from then on: 2h (before now), 2026-11-24, or RFC 3339"},
 	{"--limit", "N", "the newest so many (default: 100)"},
 	{"--allow", "N", "so many may differ before the exit code is 1 (default: 0)"},
 	{"--json", NULL, "as JSON, a decision a line, the sums last"},
@@ -37,19 +39,6 @@ struct asking {
 };
 
 /* ---- the command line -------------------------------------------------------------- */
-
-static int
-number(const struct asking *asking, const char *name, int64_t least, int64_t *number,
-       struct heed_error *error)
-{
-	const char *value = cli_value(&asking->args, name);
-
-	if (value == NULL || (str_to_i64(str_of(value), number) == 0 &&
-	                      *number >= least && *number <= LIMIT_MAX))
-		return 0;
-	return error_set(error, HEED_E_INVALID, "%s takes a number from %lld to %d", name,
-	                 (long long)least, LIMIT_MAX);
-}
 
 static int
 check_names(const struct asking *asking, struct heed_error *error)
@@ -82,13 +71,12 @@ read_options(struct asking *asking, struct heed_error *error)
 		.app = &asking->with,
 		.name = str_of(cli_value(args, "--reaction")),
 		.model = str_of(cli_value(args, "--model")),
-		.limit = 100,
 	};
-	HEED_TRY(number(asking, "--limit", 1, &asking->whatif.limit, error));
-	HEED_TRY(number(asking, "--allow", 0, &asking->allowed, error));
-	if (since != NULL && clock_parse(str_of(since), &asking->whatif.since_us) < 0)
-		return error_set(error, HEED_E_INVALID,
-		                 "--since takes a time such as 2026-11-25T00:00:00Z");
+	HEED_TRY(cli_number(args, "--limit", 1, LIMIT_MAX, 100, &asking->whatif.limit));
+	HEED_TRY(cli_number(args, "--allow", 0, LIMIT_MAX, 0, &asking->allowed));
+	if (since != NULL)
+		HEED_TRY(
+			out_read_time("--since", since, &asking->whatif.since_us, error));
 	HEED_TRY(check_names(asking, error));
 	if (by == NULL)
 		return 0;
@@ -108,21 +96,13 @@ static int
 load(struct asking *asking)
 {
 	const char *with = cli_value(&asking->args, "--with");
-	struct cli_args args = asking->args;
-	int place = 0;
-	int r;
+	int r = cli_load_place(&asking->args, &asking->recorded);
 
-	args.n_words = 0;
-	r = cli_load(&args, &asking->recorded);
 	if (r != 0)
 		return r;
-	/* --with is the second option: the same loader, told another file. */
-	while (args.command->options[place].name != NULL &&
-	       !str_is(HEED_STR("--config"), args.command->options[place].name))
-		place++;
-	if (with != NULL)
-		args.values[place] = with;
-	return cli_load(&args, &asking->with);
+	return cli_load_file(&asking->args,
+	                     with != NULL ? with : cli_config(&asking->args),
+	                     &asking->with);
 }
 
 /* ---- printing ---------------------------------------------------------------------- */
@@ -144,13 +124,9 @@ static void
 print_line(struct json_build *build)
 {
 	struct heed_json value;
-	struct heed_buf buf;
 
-	buf_init(&buf, 0);
 	if (json_build_end(build, &value) == 0)
-		json_write(&buf, value, JSON_COMPACT);
-	buf_addc(&buf, '\n');
-	(void)cli_print(&buf);
+		(void)record_print(value);
 }
 
 static void
