@@ -760,6 +760,13 @@ has_negative_zero(const char *text)
 	return false;
 }
 
+/* jq's messages cut texts at any byte, ours between characters. */
+static bool
+has_cut_character(const char *text)
+{
+	return strstr(text, "\xef\xbf\xbd") != NULL || !str_utf8(str_of(text));
+}
+
 #define N_RANDOM 600
 #define N_INPUTS 6
 
@@ -776,7 +783,7 @@ compare(struct expr *direct, struct expr *by_jq, struct arena *arena)
 		assert_int_equal(json_parse(arena, buf_str(&buf), &input, NULL), 0);
 		a = outcome(direct, input, arena);
 		b = outcome(by_jq, input, arena);
-		if (strcmp(a, b) != 0 && !has_negative_zero(b))
+		if (strcmp(a, b) != 0 && !has_negative_zero(b) && !has_cut_character(b))
 			fail_msg("%.*s\non %s\ngives %s\nand by libjq %s",
 			         STR_ARG(expr_text(direct)), buf.data, a, b);
 		buf_done(&buf);
