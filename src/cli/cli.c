@@ -189,28 +189,50 @@ cli_fail(const struct cli_args *args, const struct heed_error *error)
 }
 
 static void
-print_problems_json(const struct app *app)
+add_problems_json(struct heed_buf *buf, const struct app *app,
+                  const struct conf_problems *problems)
 {
-	struct heed_buf buf;
 	size_t i;
 
-	buf_init(&buf, 0);
-	buf_adds(&buf, "{\"ok\":false,\"problems\":[");
-	for (i = 0; i < app->problems.n; i++) {
-		const struct conf_problem *problem = &app->problems.items[i];
+	for (i = 0; i < problems->n; i++) {
+		const struct conf_problem *problem = &problems->items[i];
 
-		buf_adds(&buf, i > 0 ? ",{\"file\":" : "{\"file\":");
+		buf_adds(buf, i > 0 ? ",{\"file\":" : "{\"file\":");
 		json_write_string(
-			&buf, str_of(problem->file != NULL ? problem->file : app->path));
-		buf_addf(&buf, ",\"line\":%d,\"column\":%d,\"text\":", problem->line,
+			buf, str_of(problem->file != NULL ? problem->file : app->path));
+		buf_addf(buf, ",\"line\":%d,\"column\":%d,\"text\":", problem->line,
 		         problem->column);
-		json_write_string(&buf, problem->text);
-		buf_adds(&buf, ",\"hint\":");
-		json_write_string(&buf, problem->hint);
-		buf_addc(&buf, '}');
+		json_write_string(buf, problem->text);
+		buf_adds(buf, ",\"hint\":");
+		json_write_string(buf, problem->hint);
+		buf_addc(buf, '}');
 	}
+}
+
+void
+cli_print_problems_json(const struct app *app)
+{
+	struct heed_buf buf;
+
+	buf_init(&buf, 0);
+	buf_addf(&buf, "{\"ok\":%s,\"problems\":[",
+	         app->problems.n == 0 ? "true" : "false");
+	add_problems_json(&buf, app, &app->problems);
+	buf_adds(&buf, "],\"warnings\":[");
+	add_problems_json(&buf, app, &app->warnings);
 	buf_adds(&buf, "]}\n");
 	(void)cli_print(&buf);
+}
+
+void
+cli_warn(const struct app *app)
+{
+	struct heed_buf buf;
+
+	buf_init(&buf, 0);
+	conf_problems_write(&buf, &app->warnings);
+	fprintf(stderr, "%s", buf.data != NULL ? buf.data : "");
+	buf_done(&buf);
 }
 
 const char *
@@ -234,7 +256,7 @@ tell_problems(const struct cli_args *args, const struct app *app, const char *pa
 		return cli_fail(args, error);
 	}
 	if (cli_has(args, "--json")) {
-		print_problems_json(app);
+		cli_print_problems_json(app);
 		return CLI_CONFIG;
 	}
 	buf_init(&buf, 0);

@@ -27,7 +27,8 @@ struct command {
 	const char *help;                  /* one sentence */
 	const struct cli_option *options;  /* NULL-terminated by name; NULL for none */
 	int (*run)(int argc, char **argv); /* NULL when it has only subcommands */
-	/* "dlq ls": commands below this one, NULL-terminated; or NULL */
+	/* "dlq ls": commands below this one, NULL-terminated; or NULL. With a `run` of
+	 * its own as well it is that which looks for them. */
 	const struct command *const *subs;
 };
 
@@ -82,12 +83,17 @@ int cli_load_file(const struct cli_args *args, const char *path, struct app *app
  * or a running heed, whether or not the rest of the file is right and its secrets are
  * set. As cli_load. */
 int cli_load_place(const struct cli_args *args, struct app *app);
+/* What cli_load found in a configuration that is right but may not be meant so, on
+ * standard error. */
+void cli_warn(const struct app *app);
+/* {"ok", "problems", "warnings"} on standard output. */
+void cli_print_problems_json(const struct app *app);
 /* Write a buffer to standard output; CLI_OK or CLI_FAILED. */
 int cli_print(struct heed_buf *buf);
 
-extern const struct command cmd_check, cmd_docs, cmd_echo, cmd_events, cmd_explain,
-	cmd_run, cmd_runs, cmd_schema, cmd_send, cmd_tap, cmd_test, cmd_version,
-	cmd_whatif;
+extern const struct command cmd_budget, cmd_check, cmd_cost, cmd_docs, cmd_echo,
+	cmd_events, cmd_explain, cmd_run, cmd_runs, cmd_schema, cmd_send, cmd_tap,
+	cmd_test, cmd_version, cmd_whatif;
 
 /* The option that most commands have. */
 #define CLI_CONFIG_OPTION                                                                \

@@ -22,8 +22,10 @@ run(int argc, char **argv)
 		return r;
 	r = cli_load(&args, &app);
 	if (r == 0 && cli_has(&args, "--json"))
-		printf("{\"ok\":true,\"problems\":[]}\n");
+		cli_print_problems_json(&app);
 	else if (r == 0)
+		cli_warn(&app);
+	if (r == 0 && !cli_has(&args, "--json"))
 		printf("%s is right: %zu model%s, %zu source%s, %zu reaction%s\n",
 		       app.path, app.models.n, app.models.n == 1 ? "" : "s",
 		       app.n_sources, app.n_sources == 1 ? "" : "s", app.n_definitions,

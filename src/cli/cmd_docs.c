@@ -31,6 +31,7 @@ static const struct topic topics[] = {
 	{"connections", "an entry of connections:", connection_options},
 	{"test", "a case of heed test (cases:)", case_options},
 	{"limits", "bounds of the engine (limits:)", engine_limit_options},
+	{"budgets", "an entry of budgets:", budget_options},
 };
 
 #define N_TOPICS (sizeof(topics) / sizeof(topics[0]))

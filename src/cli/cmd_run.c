@@ -25,6 +25,8 @@ run(int argc, char **argv)
 		return r;
 	log_setup(LOG_INFO, cli_has(&args, "--json") ? LOG_JSON : LOG_TEXT);
 	r = cli_load(&args, &app);
+	if (r == 0)
+		cli_warn(&app);
 	app.once = cli_has(&args, "--once");
 	if (r == 0 && service_open(&app, &service, &error) < 0)
 		r = cli_fail(&args, &error);

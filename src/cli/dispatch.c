@@ -108,7 +108,7 @@ cli_dispatch(const struct command *const *list, const struct command *above, int
 	command = find(list, argv[0]);
 	if (command == NULL)
 		return unknown(list, above, argv[0]);
-	if (command->subs != NULL)
+	if (command->run == NULL)
 		return cli_dispatch(command->subs, command, argc - 1, argv + 1);
 	return command->run(argc, argv);
 }

@@ -16,6 +16,8 @@ const struct command *const commands[] = {
 	&cmd_events,
 	&cmd_runs,
 	&cmd_explain,
+	&cmd_cost,
+	&cmd_budget,
 	&cmd_docs,
 	&cmd_test,
 	&cmd_whatif,

@@ -60,6 +60,18 @@ check_price(void *arg, const struct model *model)
 	}
 }
 
+static void
+each_in(const struct app *app, const char *section, struct heed_str name,
+        struct price_check *check)
+{
+	const struct conf_node *map = conf_get(app->root, section);
+	size_t i;
+
+	for (i = 0; map != NULL && i < map->n; i++)
+		if (str_eq(map->keys[i].text, name))
+			each_model(app, &map->items[i], check_price, check);
+}
+
 /* The part of the file that asks under the budget. */
 static int
 check_budget_prices(struct app *app, const struct budget *budget,
@@ -70,18 +82,12 @@ check_budget_prices(struct app *app, const struct budget *budget,
 	const struct model *other = app_model(app, budget->then.model);
 	size_t i;
 
-	if (budget->reaction.len > 0) {
-		const struct conf_node *map = conf_get(root, "reactions");
-
-		for (i = 0; map != NULL && i < map->n; i++)
-			if (str_eq(map->keys[i].text, budget->reaction))
-				each_model(app, &map->items[i], check_price, &check);
-	} else {
-		for (i = 0; i < root->n; i++)
-			if (!str_is(root->keys[i].text, "models") &&
-			    !str_is(root->keys[i].text, "budgets"))
-				each_model(app, &root->items[i], check_price, &check);
-	}
+	each_in(app, "reactions", budget->reaction, &check);
+	each_in(app, "sagas", budget->saga, &check);
+	for (i = 0; i < root->n && budget->reaction.len + budget->saga.len == 0; i++)
+		if (!str_is(root->keys[i].text, "models") &&
+		    !str_is(root->keys[i].text, "budgets"))
+			each_model(app, &root->items[i], check_price, &check);
 	if (other != NULL)
 		check_price(&check, other);
 	return check.worst;
@@ -95,6 +101,15 @@ are_same(const struct budget *a, const struct budget *b)
 	return str_eq(a->label, b->label) && str_eq(a->timezone, b->timezone);
 }
 
+/* A name that there is nothing of was reported where it stands. */
+static bool
+has_lost_name(const struct budget *budget, const struct conf_node *at)
+{
+	return (budget->reaction.len == 0 && conf_get(at, "reaction") != NULL) ||
+	       (budget->saga.len == 0 && conf_get(at, "saga") != NULL) ||
+	       (budget->model.len == 0 && conf_get(at, "model") != NULL);
+}
+
 static int
 check_budget(struct app *app, size_t i, const struct conf_node *at)
 {
@@ -102,9 +117,10 @@ check_budget(struct app *app, size_t i, const struct conf_node *at)
 	struct budget *budget = &budgets[i];
 	struct heed_error error;
 	size_t other;
-	int r = budget_check(budget, &app->arena, &error);
 
-	if (r < 0)
+	if (has_lost_name(budget, at))
+		return HEED_E_CONFIG;
+	if (budget_check(budget, &app->arena, &error) < 0)
 		return conf_problem(&app->problems, at, error.hint, "%s", error.text);
 	for (other = 0; other < i; other++)
 		if (are_same(&budgets[other], budget))

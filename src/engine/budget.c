@@ -16,6 +16,7 @@ const char *const budget_per_names[] = {"hour", "day", "month", NULL};
 const char *const budget_then_names[] = {"hold", "dead_letter", "model", NULL};
 
 static const char *const reactions_map[] = {"reactions", NULL};
+static const char *const sagas_map[] = {"sagas", NULL};
 static const char *const models_map[] = {"models", NULL};
 static const char *const then_types[] = {"string", "object", NULL};
 
@@ -83,6 +84,12 @@ const struct option budget_options[] = {
          .flags = OPTION_REFERENCE,
          .names = reactions_map,
          .help = "calls of this reaction"},
+	{.name = "saga",
+         .kind = OPTION_TEXT,
+         AT(saga),
+         .flags = OPTION_REFERENCE,
+         .names = sagas_map,
+         .help = "calls of this saga"},
 	{.name = "model",
          .kind = OPTION_TEXT,
          AT(model),
@@ -149,6 +156,7 @@ make_label(struct budget *budget, struct arena *arena, struct heed_error *error)
 	buf_init(&buf, 0);
 	add_part(&buf, "event_type", budget->event_type);
 	add_part(&buf, "reaction", budget->reaction);
+	add_part(&buf, "saga", budget->saga);
 	add_part(&buf, "model", budget->model);
 	if (buf.len == 0)
 		buf_adds(&buf, "all");
@@ -163,15 +171,16 @@ int
 budget_check(struct budget *budget, struct arena *arena, struct heed_error *error)
 {
 	bool some = budget->event_type.len > 0 || budget->reaction.len > 0 ||
-	            budget->model.len > 0;
+	            budget->saga.len > 0 || budget->model.len > 0;
 
 	if (some == budget->all) {
 		(void)error_set(error, HEED_E_CONFIG,
 		                some ? "a budget for all calls can't be for some only"
 		                     : "the budget does not say what it is for");
-		error_hint(error,
-		           some ? "take out all:, or the others"
-		                : "add event_type:, reaction:, model:, or all: true");
+		error_hint(
+			error,
+			some ? "take out all:, or the others"
+			     : "add event_type:, reaction:, saga:, model:, or all: true");
 		return HEED_E_CONFIG;
 	}
 	if (zone_load(arena, budget->timezone, &budget->zone, error) < 0)
@@ -233,4 +242,29 @@ budget_period(const struct budget *budget, int64_t at_us, int64_t *ret_start_us,
 	}
 	*ret_start_us = zone_to_utc(budget->zone, border(budget, local_s, 0)) * SECOND_US;
 	*ret_end_us = zone_to_utc(budget->zone, border(budget, local_s, 1)) * SECOND_US;
+}
+
+/* ---- runs that wait ------------------------------------------------------------------
+ */
+
+static const char wait_begin[] = "waits for the budget \"";
+static const char wait_middle[] = "\" until ";
+
+struct heed_str
+budget_wait_text(struct arena *arena, struct heed_str label, int64_t opens_us)
+{
+	char opens[CLOCK_TEXT_SIZE];
+
+	return arena_printf(arena, "%s%.*s%s%s", wait_begin, STR_ARG(label), wait_middle,
+	                    clock_text(opens, opens_us).data);
+}
+
+struct heed_str
+budget_wait_label(struct heed_str text)
+{
+	struct heed_str rest = str_from(text, sizeof(wait_begin) - 1);
+
+	if (!str_starts(text, wait_begin))
+		return (struct heed_str){NULL, 0};
+	return str_head(rest, str_search(rest, str_of(wait_middle)));
 }

@@ -18,11 +18,12 @@ enum budget_then {
 	BUDGET_MODEL,       /* ask another model */
 };
 
-/* Bound by budget_options; budget_check sets zone and label. Of event_type, reaction and
- * model those that are set have to fit, all of them. */
+/* Bound by budget_options; budget_check sets zone and label. All that is set of
+ * event_type
+ * ... model has to fit. */
 struct budget {
-	struct heed_str event_type; /* a trailing * matches any rest */
-	struct heed_str reaction;
+	struct heed_str event_type;     /* a trailing * matches any rest */
+	struct heed_str reaction, saga; /* a flow's name */
 	struct heed_str model;
 	bool all;
 	int64_t limit_nano;
@@ -57,5 +58,11 @@ bool budget_covers(const struct budget *budget, const struct budget_call *call);
  * clock of the budget's zone, so that a day may have 23 or 25 hours. */
 void budget_period(const struct budget *budget, int64_t at_us, int64_t *ret_start_us,
                    int64_t *ret_end_us);
+
+/* What a run says that waits for a budget, on `arena`; and the budget's label of such a
+ * text, or nothing. */
+struct heed_str
+budget_wait_text(struct arena *arena, struct heed_str label, int64_t opens_us);
+struct heed_str budget_wait_label(struct heed_str text);
 
 #endif

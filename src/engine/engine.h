@@ -19,6 +19,7 @@
 
 #include "engine/budget.h"
 #include "engine/flow.h"
+#include "engine/ledger.h"
 #include "engine/source.h"
 #include "heed.h"
 #include "loop/loop.h"
@@ -87,6 +88,8 @@ int engine_define(struct engine *engine, struct definition *const *definitions, 
  * now. HEED_E_NOMEM: as before; what the store says. */
 int engine_set_budgets(struct engine *engine, const struct budget *budgets, size_t n,
                        struct heed_error *error);
+/* Where they stand: for looking at (ledger_view). */
+struct ledger *engine_ledger(const struct engine *engine);
 /* Make a source known; its owner starts and stops it. */
 int engine_attach(struct engine *engine, struct source *source);
 /* Load unfinished runs and go on with them, then let sources deliver. */

@@ -58,7 +58,6 @@ hold(struct entry *entry)
 {
 	const struct ledger_refusal *refusal = &entry->refusal;
 	struct run *run = entry->run;
-	char opens[CLOCK_TEXT_SIZE];
 
 	if (run->held_by != NULL && run->held_until_us <= refusal->opens_us)
 		return SPEND_HELD;
@@ -68,9 +67,8 @@ hold(struct entry *entry)
 	if (run->due_us == 0 || run->due_us > refusal->opens_us)
 		run->due_us = refusal->opens_us;
 	run->class = HEED_STR("budget");
-	run->text = arena_printf(&run->arena, "waits for the budget \"%.*s\" until %s",
-	                         STR_ARG(refusal->budget->label),
-	                         clock_text(opens, refusal->opens_us).data);
+	run->text =
+		budget_wait_text(&run->arena, refusal->budget->label, refusal->opens_us);
 	return SPEND_HELD;
 }
 
@@ -295,4 +293,10 @@ engine_set_budgets(struct engine *engine, const struct budget *budgets, size_t n
 		r = store_read_open_asks(engine->options.store, add_usage, ledger, error);
 	ledger_ready(ledger);
 	return r;
+}
+
+struct ledger *
+engine_ledger(const struct engine *engine)
+{
+	return engine->ledger;
 }

@@ -27,6 +27,7 @@ struct route {
 
 /* The longest that fits comes first. */
 static const struct route routes[] = {
+	{"GET", "/budgets", admin_budgets},
 	{"POST", "/events", admin_send},
 	{"GET", "/status", admin_status},
 	{"GET", "/tap", admin_tap},

@@ -38,8 +38,9 @@ void admin_problem(struct admin_call *call, const struct heed_error *error);
 
 /* ---- routes: one function each ----------------------------------------------------- */
 
-admin_fn admin_status; /* admin.c */
-admin_fn admin_send;   /* admin_send.c: POST /events, a CloudEvent or a list of them */
-admin_fn admin_tap;    /* tap.c: GET /tap?after=N */
+admin_fn admin_budgets; /* admin_budget.c: GET /budgets, a list of budget_record */
+admin_fn admin_status;  /* admin.c */
+admin_fn admin_send;    /* admin_send.c: POST /events, a CloudEvent or a list of them */
+admin_fn admin_tap;     /* tap.c: GET /tap?after=N */
 
 #endif
