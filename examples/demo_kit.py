@@ -1,5 +1,6 @@
 """What the demos share: heed on a folder of its own, fed over HTTP, and what came of it."""
 
+import json
 import os
 import re
 import subprocess
@@ -47,12 +48,21 @@ class Demo:
         with reply:
             print(f"sent {what:24} -> {reply.status} {reply.read().decode().strip()}")
 
-    def show(self):
-        """End heed, which finishes what is under way, and show what came of the events."""
+    def stop(self):
+        """End heed, which finishes what is under way."""
         self.process.terminate()
         self.process.stderr.read()
         if self.process.wait() != 0:
             sys.exit("heed did not end well")
+
+    def events(self, type):
+        """What events of this type hold, the oldest first."""
+        done = subprocess.run([self.heed, "events", "--json", "--type", type, "--config", self.config],
+                              env=self.env, check=True, capture_output=True, text=True)
+        return [json.loads(line)["body"]["data"] for line in reversed(done.stdout.splitlines())]
+
+    def show(self):
+        """Show what came of the events."""
         print()
         self._heed("runs")
         print("\nThe first of them, from event to outcome:\n")
