@@ -24,17 +24,19 @@ set_base64(struct json_build *result, const char *name, struct heed_str bytes)
 }
 
 int
-body_set(struct json_build *result, const char *name, struct heed_str text)
+body_set(struct json_build *result, const char *name, struct heed_str text,
+         enum body_kind kind)
 {
 	struct heed_json value = json_null();
 	struct heed_str copy;
-	int r;
+	int r = HEED_E_INVALID;
 
 	if (text.len == 0) {
 		json_set_cstr(result, name, value);
 		return 0;
 	}
-	r = json_parse(result->arena, text, &value, NULL);
+	if (kind == BODY_MAYBE_JSON)
+		r = json_parse(result->arena, text, &value, NULL);
 	if (r == HEED_E_NOMEM)
 		return r;
 	if (r < 0 && !str_utf8(text))

@@ -7,8 +7,12 @@
 
 #include "base/json.h"
 
-/* Set member `name` of the result to `text`: as JSON when it is, or else as a text. Bytes
- * that are no UTF-8 are set as `name`_base64, and `name` is null. HEED_E_NOMEM. */
-int body_set(struct json_build *result, const char *name, struct heed_str text);
+/* How it is read: as JSON when it is JSON, or as the text that it is. */
+enum body_kind { BODY_MAYBE_JSON, BODY_TEXT };
+
+/* Set member `name` of the result to `text`: JSON or a text. Bytes that are no UTF-8 are
+ * set as `name`_base64, and `name` is null. HEED_E_NOMEM. */
+int body_set(struct json_build *result, const char *name, struct heed_str text,
+             enum body_kind kind);
 
 #endif

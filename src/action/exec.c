@@ -237,7 +237,7 @@ result_of(struct arena *arena, const struct child_end *end, struct heed_json *re
 	if (str_ends(output, "\n"))
 		output.len--;
 	json_object(&build, arena);
-	HEED_TRY(body_set(&build, "output", output));
+	HEED_TRY(body_set(&build, "output", output, BODY_MAYBE_JSON));
 	return json_build_end(&build, ret_result);
 }
 

@@ -1,21 +1,39 @@
 /*
- * http.c - call an HTTP service. Keyed by default: every attempt carries the same
- * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), so a service that honours
- * it applies the effect once.
+ * http.c - call an HTTP service.
+ *
+ * Keyed unless told otherwise: every attempt carries the same Idempotency-Key
+ * (draft-ietf-httpapi-idempotency-key-header), so a service that honours it applies the
+ * effect once. Safe methods (RFC 9110, 9.2.1) change nothing and may always be repeated.
+ * An unkeyed request of which it is not certain that nothing came of it is not repeated.
+ *
+ * Redirects are not followed: a request with effects goes where the configuration says.
  */
+#include <string.h>
+
+#include "action/body.h"
+#include "action/http_request.h"
 #include "action/kinds.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
-#include "config/bind.h"
 
-struct http_action {
-	struct action action;
-	struct heed_str method;
-	struct template *url;
-	struct option_pairs headers;
-	struct shape *body;
-	bool keyed;
+/* ---- options ----------------------------------------------------------------------- */
+
+static const struct option auth_options[] = {
+	{.name = "bearer",
+         .kind = OPTION_SECRET,
+         .offset = offsetof(struct http_auth, bearer),
+         .help = "a token: Authorization: Bearer ..."},
+	{.name = "user",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct http_auth, user),
+         .help = "with password: Authorization: Basic ..."},
+	{.name = "password",
+         .kind = OPTION_SECRET,
+         .offset = offsetof(struct http_auth, password),
+         .help = "of user"},
+	OPTION_ROWS_END,
 };
 
 static const struct option options[] = {
@@ -28,94 +46,176 @@ static const struct option options[] = {
 	{.name = "url",
          .kind = OPTION_TEMPLATE,
          .offset = offsetof(struct http_action, url),
-         .flags = OPTION_REQUIRED,
-         .help = "http or https URL"},
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .help = "http or https URL; what expressions give is percent-encoded, but for "
+                 "one "
+                 "that begins it"},
+	{.name = "query",
+         .kind = OPTION_HEADERS,
+         .offset = offsetof(struct http_action, query),
+         .help = "query parameters, added to the URL"},
 	{.name = "headers",
          .kind = OPTION_HEADERS,
          .offset = offsetof(struct http_action, headers),
          .help = "further headers"},
+	{.name = "auth",
+         .kind = OPTION_RECORD,
+         .offset = offsetof(struct http_action, auth),
+         .rows = auth_options,
+         .help = "credentials; they are in no record"},
 	{.name = "body",
          .kind = OPTION_SHAPE,
          .offset = offsetof(struct http_action, body),
          .help = "JSON body; none when left out"},
+	{.name = "form",
+         .kind = OPTION_HEADERS,
+         .offset = offsetof(struct http_action, form),
+         .help = "instead of body: fields of application/x-www-form-urlencoded"},
+	{.name = "text",
+         .kind = OPTION_TEMPLATE,
+         .offset = offsetof(struct http_action, text),
+         .help = "instead of body: text as it is, text/plain unless a header says what"},
 	{.name = "keyed",
          .kind = OPTION_BOOL,
          .offset = offsetof(struct http_action, keyed),
          .fallback = "true",
-         .help = "the service honours Idempotency-Key, so an attempt may be repeated"},
+         .help = "the service honours Idempotency-Key, or repeating does no harm; false: "
+                 "an attempt that was cut off is not repeated"},
+	{.name = "reply_max",
+         .kind = OPTION_SIZE,
+         .offset = offsetof(struct http_action, reply_max),
+         .fallback = "1MiB",
+         .min = 1,
+         .max = 67108864,
+         .help = "bytes of the reply's body"},
+	{.name = "ca_file",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct http_action, ca_file),
+         .help = "certificates of authorities to trust instead of the system's, relative "
+                 "to this file"},
 	OPTION_ROWS_END,
 };
+
+/* Could it be a method's or a header's name? */
+static bool
+is_token(struct heed_str text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++)
+		if (text.data[i] <= ' ' || text.data[i] == 0x7f ||
+		    strchr("()<>@,;:\\\"/[]?={}", text.data[i]) != NULL)
+			return false;
+	return text.len > 0;
+}
+
+static int
+check_auth(const struct http_auth *auth, struct heed_error *error)
+{
+	if (auth->bearer.len > 0 && (auth->user.len > 0 || auth->password.len > 0))
+		return error_set(error, HEED_E_CONFIG,
+		                 "auth: give bearer, or user and password");
+	if ((auth->user.len > 0) != (auth->password.len > 0))
+		return error_set(error, HEED_E_CONFIG,
+		                 "auth: user and password go together");
+	if (str_find(auth->user, ':') < auth->user.len)
+		return error_set(error, HEED_E_CONFIG,
+		                 "auth: user must not hold a colon");
+	return 0;
+}
+
+static int
+check(struct action *action, struct heed_error *error)
+{
+	const struct http_action *http = (const struct http_action *)action;
+	int bodies = (http->body != NULL) + (http->form.n > 0) + (http->text != NULL);
+	size_t i;
+
+	if (!is_token(http->method))
+		return error_set(error, HEED_E_CONFIG, "\"%.*s\" is not a method",
+		                 STR_ARG(str_head_utf8(http->method, 40)));
+	if (bodies > 1)
+		return error_set(error, HEED_E_CONFIG, "give one of body, form and text");
+	for (i = 0; i < http->headers.n; i++)
+		if (!is_token(http->headers.items[i].name))
+			return error_set(
+				error, HEED_E_CONFIG, "\"%.*s\" is not a header's name",
+				STR_ARG(str_head_utf8(http->headers.items[i].name, 40)));
+	return check_auth(&http->auth, error);
+}
+
+/* Methods that only look. */
+static bool
+is_safe(struct heed_str method)
+{
+	return str_is(method, "GET") || str_is(method, "HEAD") ||
+	       str_is(method, "OPTIONS") || str_is(method, "TRACE");
+}
 
 static enum effect_class
 effect(const struct action *action)
 {
-	return ((const struct http_action *)action)->keyed ? EFFECT_KEYED
-	                                                   : EFFECT_UNKEYED;
-}
-
-static int
-render(const struct template *template, struct heed_json input, struct arena *arena,
-       struct heed_json *ret_text, struct heed_error *error)
-{
-	struct heed_buf buf;
-	int r;
-
-	buf_init(&buf, 65536);
-	r = template_render(template, input, arena, &buf, error);
-	*ret_text = json_str(arena_str(arena, buf_str(&buf)));
-	buf_done(&buf);
-	return r;
-}
-
-static int
-prepare(const struct action *action, struct heed_json input, struct arena *arena,
-        struct heed_json *ret_request, struct heed_error *error)
-{
 	const struct http_action *http = (const struct http_action *)action;
-	struct json_build build;
-	struct json_build headers;
+
+	return http->keyed || is_safe(http->method) ? EFFECT_KEYED : EFFECT_UNKEYED;
+}
+
+/* ---- replies ----------------------------------------------------------------------- */
+
+static int
+set_headers(struct json_build *result, const struct http_reply *reply)
+{
+	struct arena *arena = result->arena;
 	struct heed_json value;
+	struct json_build map;
 	size_t i;
 
-	json_object(&build, arena);
-	json_object(&headers, arena);
-	json_set_cstr(&build, "method", json_str(http->method));
-	HEED_TRY(render(http->url, input, arena, &value, error));
-	json_set_cstr(&build, "url", value);
-	for (i = 0; i < http->headers.n; i++) {
-		HEED_TRY(render(http->headers.items[i].value, input, arena, &value,
-		                error));
-		json_set(&headers, http->headers.items[i].name, value);
+	json_object(&map, arena);
+	for (i = 0; i < reply->n_headers; i++) {
+		struct heed_str name = arena_str(arena, reply->headers[i].name);
+		struct heed_str text = arena_str(arena, reply->headers[i].value);
+
+		if (name.data == NULL || text.data == NULL)
+			return HEED_E_NOMEM;
+		if (!str_is(name, "set-cookie") && str_utf8(name) && str_utf8(text))
+			json_set(&map, name, json_str(text));
 	}
-	if (json_build_end(&headers, &value) < 0)
-		return error_nomem(error);
-	json_set_cstr(&build, "headers", value);
-	json_set_cstr(&build, "keyed", json_bool(http->keyed));
-	if (http->body != NULL) {
-		HEED_TRY(shape_eval(http->body, input, arena, &value, error));
-		json_set_cstr(&build, "body", value);
-	}
-	return json_build_end(&build, ret_request) < 0 ? error_nomem(error) : 0;
+	HEED_TRY(json_build_end(&map, &value));
+	json_set_cstr(result, "headers", value);
+	return 0;
 }
 
-/* The result that later steps see: status, and the body as JSON where it is JSON. */
-static struct heed_json
-make_result(struct arena *arena, const struct http_reply *reply)
+/* JSON where the reply says so, or where it looks so. */
+static enum body_kind
+kind_of(const struct http_reply *reply)
 {
-	struct heed_json body = json_null();
-	struct heed_json result = json_null();
+	struct heed_str type =
+		http_header_find(reply->headers, reply->n_headers, "content-type");
+	struct heed_str text = str_trim(reply->body);
+
+	type = str_trim(str_cut(&type, ';'));
+	return type.len == 0 || str_is_nocase(type, "application/json") ||
+	                       str_ends(type, "+json") || str_starts(text, "{") ||
+	                       str_starts(text, "[")
+	               ? BODY_MAYBE_JSON
+	               : BODY_TEXT;
+}
+
+/* What later steps see. */
+static int
+make_result(struct arena *arena, const struct http_reply *reply,
+            struct heed_json *ret_result)
+{
 	struct json_build build;
 
-	if (reply->body.len > 0 && json_parse(arena, reply->body, &body, NULL) < 0 &&
-	    str_utf8(reply->body))
-		body = json_str(reply->body);
 	json_object(&build, arena);
 	json_set_cstr(&build, "status", json_int(reply->status));
-	json_set_cstr(&build, "body", body);
-	(void)json_build_end(&build, &result);
-	return result;
+	HEED_TRY(set_headers(&build, reply));
+	HEED_TRY(body_set(&build, "body", reply->body, kind_of(reply)));
+	return json_build_end(&build, ret_result);
 }
 
+/* What a status means for a request that may be repeated. */
 static int
 class_of_status(int status)
 {
@@ -128,71 +228,104 @@ class_of_status(int status)
 	return HEED_E_PERMANENT;
 }
 
+/* For one that may not: some failures say that nothing was done, some leave it open. */
+static int
+class_of_unkeyed(int status)
+{
+	switch (status) {
+	case 409:
+		return HEED_E_PERMANENT;
+	case 500:
+	case 502:
+	case 504:
+		return HEED_E_UNKNOWN;
+	default:
+		return class_of_status(status);
+	}
+}
+
+static int
+judge(const struct action_call *call, const struct http_reply *reply,
+      struct heed_error *error)
+{
+	bool unkeyed = effect(call->action) == EFFECT_UNKEYED;
+	struct heed_str place;
+	int code;
+
+	if (reply->error != 0)
+		return error_set(error,
+		                 unkeyed && reply->sent ? HEED_E_UNKNOWN : reply->error,
+		                 "%s", reply->text);
+	code = unkeyed ? class_of_unkeyed(reply->status) : class_of_status(reply->status);
+	place = http_header_find(reply->headers, reply->n_headers, "location");
+	if (code != 0 && reply->status / 100 == 3 && place.len > 0)
+		return error_set(error, code,
+		                 "it answered %d, for %.*s: redirects are not followed",
+		                 reply->status, STR_ARG(str_head_utf8(place, 300)));
+	if (code != 0)
+		return error_set(error, code, "it answered %d: %.*s", reply->status,
+		                 STR_ARG(str_utf8(reply->body)
+		                                 ? str_head_utf8(reply->body, 300)
+		                                 : HEED_STR("(bytes)")));
+	return 0;
+}
+
 static void
 replied(void *arg, const struct http_reply *reply)
 {
 	struct action_call *call = arg;
+	struct heed_json result = json_null();
 	struct heed_error error = {0};
-	int code = reply->error != 0 ? reply->error : class_of_status(reply->status);
-	bool keyed = json_get_bool(call->request, "keyed", true);
+	int code = judge(call, reply, &error);
 
 	call->context = NULL;
-	if (reply->error != 0)
-		(void)error_set(&error, code, "%s", reply->text);
-	else if (code != 0)
-		(void)error_set(&error, code, "it answered %d: %.*s", reply->status,
-		                STR_ARG(str_head_utf8(reply->body, 300)));
-	if (reply->error != 0 && reply->sent && !keyed)
-		code = HEED_E_UNKNOWN;
+	if (code == 0 && make_result(call->arena, reply, &result) < 0)
+		code = error_set(&error,
+		                 effect(call->action) == EFFECT_UNKEYED ? HEED_E_UNKNOWN
+		                                                        : HEED_E_NOMEM,
+		                 "out of memory");
 	action_done(
-		call, code, make_result(call->arena, reply),
+		call, code, result,
 		http_retry_after_ms(reply->headers, reply->n_headers, clock_wall_us()),
 		&error);
 }
+
+/* ---- performing -------------------------------------------------------------------- */
 
 static int
 perform(struct action *action, struct action_call *call, struct heed_error *error)
 {
 	const struct http_action *http = (const struct http_action *)action;
-	const struct heed_json *headers = json_get(call->request, "headers");
-	const struct heed_json *body = json_get(call->request, "body");
-	uint32_t n = headers != NULL ? headers->len : 0;
-	struct http_header *list = ARENA_ARRAY(call->arena, struct http_header, n + 4);
 	struct http_request request = {
-		.method = json_get_text(call->request, "method"),
-		.url = json_get_text(call->request, "url"),
 		.timeout_ms = call->timeout_ms,
-		.headers = list,
+		.reply_max = (size_t)http->reply_max,
+		.once = effect(action) == EFFECT_UNKEYED,
 	};
 	struct http_call *started;
-	uint32_t i;
+	int r;
 
-	if (list == NULL)
-		return error_nomem(error);
-	for (i = 0; i < n; i++)
-		list[request.n_headers++] = (struct http_header){
-			headers->members[i].name, json_text(headers->members[i].value)};
-	if (http->keyed)
-		list[request.n_headers++] = (struct http_header){
-			HEED_STR("Idempotency-Key"),
-			arena_printf(call->arena, "\"%.*s\"", STR_ARG(call->key))};
-	if (call->trace.len > 0)
-		list[request.n_headers++] =
-			(struct http_header){HEED_STR("traceparent"), call->trace};
-	if (body != NULL) {
-		list[request.n_headers++] = (struct http_header){
-			HEED_STR("Content-Type"), HEED_STR("application/json")};
-		request.body = json_text_of(call->arena, *body);
-		request.has_body = true;
+	if (http->ca_file.len > 0) {
+		request.ca_file =
+			file_path(call->arena, call->world->folder, http->ca_file);
+		if (request.ca_file == NULL)
+			return error_nomem(error);
 	}
-	HEED_TRY(http_start(call->world->http, &request, replied, call, &started, error));
-	call->context = started;
-	return 0;
+	HEED_TRY(http_request_make(http, call, !is_safe(http->method) && http->keyed,
+	                           &request, error));
+	r = http_start(call->world->http, &request, replied, call, &started, error);
+	if (r == HEED_E_INVALID && action->secret) /* it quotes the URL */
+		return error_set(
+			error, r,
+			"with ${...} replaced, the URL or a header is not valid");
+	if (r == 0)
+		call->context = started;
+	return r;
 }
 
 static void
 cancel(struct action *action, struct action_call *call)
 {
+	(void)action;
 	if (call->context != NULL)
 		http_cancel(call->context);
 }
@@ -203,8 +336,9 @@ const struct action_kind action_http = {
 		"tried again",
 	.options = options,
 	.size = sizeof(struct http_action),
+	.check = check,
 	.effect = effect,
-	.prepare = prepare,
+	.prepare = http_request_prepare,
 	.perform = perform,
 	.cancel = cancel,
 };

@@ -8,10 +8,13 @@
 #include "base/mem.h"
 #include "config/bind.h"
 
+#define MESSAGE_MAX 65536
+
 struct log_action {
 	struct action action;
 	int level;
 	struct template *message;
+	struct shape *data;
 };
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
@@ -28,6 +31,10 @@ static const struct option options[] = {
          .fallback = "info",
          .names = levels,
          .help = "debug, info, warn or error"},
+	{.name = "data",
+         .kind = OPTION_SHAPE,
+         .offset = offsetof(struct log_action, data),
+         .help = "what to write beside it, as JSON"},
 	OPTION_ROWS_END,
 };
 
@@ -42,17 +49,18 @@ prepare(const struct action *action, struct heed_json input, struct arena *arena
         struct heed_json *ret_request, struct heed_error *error)
 {
 	const struct log_action *log = (const struct log_action *)action;
-	struct heed_buf buf;
 	struct json_build build;
-	int r;
+	struct heed_json data;
+	struct heed_str message;
 
-	buf_init(&buf, 65536);
-	r = template_render(log->message, input, arena, &buf, error);
+	HEED_TRY(template_string(log->message, input, arena, MESSAGE_MAX, &message,
+	                         error));
 	json_object(&build, arena);
-	json_set_cstr(&build, "message", json_str(arena_str(arena, buf_str(&buf))));
-	buf_done(&buf);
-	if (r < 0)
-		return r;
+	json_set_cstr(&build, "message", json_str(message));
+	if (log->data != NULL) {
+		HEED_TRY(shape_eval(log->data, input, arena, &data, error));
+		json_set_cstr(&build, "data", data);
+	}
 	return json_build_end(&build, ret_request) < 0 ? error_nomem(error) : 0;
 }
 
@@ -69,12 +77,19 @@ perform(struct action *action, struct action_call *call, struct heed_error *erro
 {
 	const struct log_action *log = (const struct log_action *)action;
 	struct loop_timer *later = ARENA_NEW(call->arena, struct loop_timer);
+	const struct heed_json *data = json_get(call->request, "data");
+	struct log_field fields[3] = {
+		LOG_S("message", json_get_text(call->request, "message")),
+		LOG_S("key", call->key),
+	};
+	size_t n = 2;
 
-	if (later == NULL)
+	if (data != NULL)
+		fields[n++] = LOG_S("data", json_text_of(call->arena, *data));
+	if (later == NULL || (data != NULL && fields[2].text.data == NULL))
 		return error_nomem(error);
-	log_event((enum log_level)log->level, "action",
-	          LOG_S("message", json_get_text(call->request, "message")),
-	          LOG_S("key", call->key));
+	if (log_wants((enum log_level)log->level))
+		log_write((enum log_level)log->level, "action", fields, n);
 	loop_timer_init(later, written, call);
 	loop_timer_set(call->world->loop, later, 0);
 	call->context = later;

@@ -34,8 +34,10 @@ struct action_kind {
 	const char *help;
 	const struct option *options; /* offsets from the instance's start */
 	size_t size;
-	/* Names that its expressions see besides those of the flow; may be NULL. */
+	/* Names that its expressions see besides those of the flow when it has this
+	 * option; may be NULL. */
 	const char *const *roots;
+	const char *roots_option;
 	int (*check)(struct action *action, struct heed_error *error); /* may be NULL */
 	enum effect_class (*effect)(const struct action *action);
 	int (*prepare)(const struct action *action, struct heed_json input,

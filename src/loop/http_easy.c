@@ -109,7 +109,7 @@ copy_headers(struct http_call *call, const struct http_request *request)
 		if (str_is_nocase(name, "content-type"))
 			typed = true;
 		if (str_is_nocase(name, "idempotency-key"))
-			call->repeatable = true;
+			call->repeatable = !request->once;
 		/* "name;" is libcurl's way to say: send it empty. */
 		HEED_TRY(add_line(
 			call, value.len > 0 ? arena_printf(&call->arena, "%.*s: %.*s",
@@ -189,7 +189,7 @@ http_easy_copy(struct http_call *call, const struct http_request *request,
 	if (request->method.len == 0)
 		call->request.method =
 			request->has_body ? HEED_STR("POST") : HEED_STR("GET");
-	call->repeatable = is_idempotent(call->request.method);
+	call->repeatable = !request->once && is_idempotent(call->request.method);
 	if (copy_texts(call, request) < 0)
 		return error_nomem(error);
 	call->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : TIMEOUT_MS;

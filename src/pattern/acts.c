@@ -90,7 +90,7 @@ unknown_kind(struct bind *bind, const struct conf_node *key)
 	                    STR_ARG(key->text));
 }
 
-/* bind->roots and `more` (NULL-terminated; may be NULL). NULL without memory. */
+/* bind->roots and `more`, both NULL-terminated. NULL without memory. */
 static const char *const *
 add_roots(struct bind *bind, const char *const *more)
 {
@@ -100,14 +100,13 @@ add_roots(struct bind *bind, const char *const *more)
 
 	while (bind->roots[n] != NULL)
 		n++;
-	while (more != NULL && more[n_more] != NULL)
+	while (more[n_more] != NULL)
 		n_more++;
 	roots = ARENA_ARRAY(bind->arena, const char *, n + n_more + 1);
 	if (roots == NULL)
 		return NULL;
 	memcpy(roots, bind->roots, n * sizeof(*roots));
-	if (n_more > 0)
-		memcpy(roots + n, more, n_more * sizeof(*roots));
+	memcpy(roots + n, more, n_more * sizeof(*roots));
 	return roots;
 }
 
@@ -123,7 +122,8 @@ bind_action(struct bind *bind, const struct conf_node *value,
 		return HEED_E_NOMEM;
 	action->kind = kind;
 	action->arena = bind->arena;
-	if (outer != NULL)
+	if (outer != NULL && kind->roots != NULL &&
+	    conf_get(value, kind->roots_option) != NULL)
 		bind->roots = add_roots(bind, kind->roots);
 	r = bind_record(bind, value, kind->options, action);
 	bind->roots = outer;
