@@ -246,7 +246,7 @@ flow_stopped(struct run *run, struct heed_str step)
 /* ---- branches ---------------------------------------------------------------------- */
 
 static int
-note_failure(struct run *run, struct heed_str step, const struct flow_failure *failure)
+note_failure(struct run *run, struct heed_str name, const struct flow_failure *failure)
 {
 	struct json_build build;
 	struct heed_json value;
@@ -256,7 +256,7 @@ note_failure(struct run *run, struct heed_str step, const struct flow_failure *f
 	json_set_cstr(&build, "class", json_str(failure->class));
 	json_set_cstr(&build, "text", json_str(failure->text));
 	HEED_TRY(json_build_end(&build, &value));
-	return flow_note(run, step, value);
+	return flow_note(run, name, value);
 }
 
 static int
@@ -273,13 +273,17 @@ flow_parallel(struct run *run, struct heed_str step, size_t n, size_t bound,
               flow_branch_fn *branch, void *arg)
 {
 	static const char why[] = "another branch failed";
-	const struct heed_json *failed = flow_noted(run, step);
+	struct heed_str note = arena_printf(&run->arena, "%.*s.failed.%d", STR_ARG(step),
+	                                    flow_rounds(run, step) + 1);
+	const struct heed_json *failed = flow_noted(run, note);
 	int stopped = run->stop.code;
 	struct flow_failure failure = {0};
 	struct flow_failure held = {0};
 	size_t open = 0;
 	size_t i;
 
+	if (note.data == NULL)
+		return HEED_E_NOMEM;
 	if (failed != NULL && stopped == 0)
 		flow_stop(run, HEED_E_CANCELLED, "cancelled", why);
 	for (i = 0; i < n && open < bound; i++) {
@@ -292,8 +296,8 @@ flow_parallel(struct run *run, struct heed_str step, size_t n, size_t bound,
 			flow_catch(run, r, &held);
 		} else if (r < 0) {
 			flow_catch(run, r, &failure);
-			HEED_TRY(note_failure(run, step, &failure));
-			failed = flow_noted(run, step);
+			HEED_TRY(note_failure(run, note, &failure));
+			failed = flow_noted(run, note);
 		}
 		if (r < 0 && run->stop.code == 0)
 			flow_stop(run, HEED_E_CANCELLED, "cancelled", why);

@@ -99,23 +99,27 @@ tell(struct saga_pass *pass, const struct saga_exec *exec, const char *what,
 	return flow_emit(pass->run, step, type, subject, value);
 }
 
-/* What silence means. */
+/* What silence means; noted, for it is a decision like another from then on. */
 static int
 decide_late(struct saga_pass *pass, const struct saga_exec *exec, int code,
             struct heed_json *ret_decision)
 {
 	int meaning = exec->step->human->on_timeout;
+	struct heed_str note = saga_name(pass, exec->name, "late");
 	struct flow_failure late;
 	struct json_build build;
 
 	if (meaning == LATE_FAIL)
 		return code;
+	if (note.data == NULL)
+		return HEED_E_NOMEM;
 	flow_catch(pass->run, code, &late);
 	json_object(&build, pass->arena);
 	json_set_cstr(&build, "decision",
 	              json_cstr(meaning == LATE_APPROVE ? "approve" : "reject"));
 	json_set_cstr(&build, "reason", json_cstr("nobody decided in time"));
-	return json_build_end(&build, ret_decision);
+	HEED_TRY(json_build_end(&build, ret_decision));
+	return flow_note(pass->run, note, *ret_decision);
 }
 
 static int
@@ -134,25 +138,39 @@ rejected(struct saga_pass *pass, const struct saga_exec *exec, struct heed_json 
 	                      reason.len > 0 ? ": " : "", STR_ARG(reason));
 }
 
-int
-saga_ask_human(struct saga_pass *pass, struct saga_exec *exec,
-               struct heed_json *ret_result)
+static int
+hear(struct saga_pass *pass, const struct saga_exec *exec, struct heed_json *ret_decision)
 {
 	const struct saga_human *human = exec->step->human;
 	struct wait wait = {.signal = true, .timeout_ms = human->timeout_ms};
-	struct heed_json decision;
+	const struct heed_json *late;
+	struct heed_str note = saga_name(pass, exec->name, "late");
 	int r;
 
-	HEED_TRY(tell(pass, exec, "requested", &human->recipients));
-	r = flow_wait(pass->run, exec->name, &wait, json_null(), &decision);
+	if (note.data == NULL)
+		return HEED_E_NOMEM;
+	late = flow_noted(pass->run, note);
+	if (late != NULL) {
+		*ret_decision = *late;
+		return 0;
+	}
+	r = flow_wait(pass->run, exec->name, &wait, json_null(), ret_decision);
 	if (r == HEED_WAIT && human->escalate.after_ms > 0) {
 		HEED_TRY(flow_sleep(pass->run, saga_name(pass, exec->name, "escalate"),
 		                    human->escalate.after_ms));
 		HEED_TRY(tell(pass, exec, "escalated", &human->escalate.recipients));
 	}
-	if (r == HEED_E_TIMEOUT)
-		r = decide_late(pass, exec, r, &decision);
-	HEED_TRY(r);
+	return r == HEED_E_TIMEOUT ? decide_late(pass, exec, r, ret_decision) : r;
+}
+
+int
+saga_ask_human(struct saga_pass *pass, struct saga_exec *exec,
+               struct heed_json *ret_result)
+{
+	struct heed_json decision;
+
+	HEED_TRY(tell(pass, exec, "requested", &exec->step->human->recipients));
+	HEED_TRY(hear(pass, exec, &decision));
 	if (str_is(json_get_text(decision, "decision"), "reject"))
 		HEED_TRY(rejected(pass, exec, decision));
 	*ret_result = decision;

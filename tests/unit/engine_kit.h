@@ -82,6 +82,8 @@ static struct world {
 	char order[NAMES_MAX * 8]; /* paths of unkeyed effects in their order */
 } world;
 
+#ifndef KIT_OWN_WORLD /* a test may bring its own services */
+
 struct http_call {
 	struct loop_timer timer;
 	http_done_fn *done;
@@ -217,9 +219,13 @@ http_cancel(struct http_call *call)
 	free(call);
 }
 
+#endif
+
 /* ---- the stage --------------------------------------------------------------------- */
 
 static char folder[64];
+static int64_t stage_wall_us = NOW;                /* when the next stage opens */
+static const struct gateway_options *stage_models; /* NULL: as ever */
 
 struct stage {
 	struct loop *loop;
@@ -266,7 +272,7 @@ stage_try(struct stage *stage, const char *config, const char *where,
 
 	memset(stage, 0, sizeof(*stage));
 	HEED_TRY(loop_new(LOOP_VIRTUAL, &stage->loop));
-	loop_set_wall(stage->loop, NOW);
+	loop_set_wall(stage->loop, stage_wall_us);
 	world.loop = stage->loop;
 	if (app_load_text(&stage->app, "kit.yaml", str_of(config), error) < 0) {
 		buf_init(&problems, 0);
@@ -276,7 +282,7 @@ stage_try(struct stage *stage, const char *config, const char *where,
 		buf_done(&problems);
 		return HEED_E_CONFIG;
 	}
-	HEED_TRY(gateway_new(stage->loop, NULL, NULL, &stage->gateway));
+	HEED_TRY(gateway_new(stage->loop, NULL, stage_models, &stage->gateway));
 	HEED_TRY(gateway_add(stage->gateway, stage->app.models.items, stage->app.models.n,
 	                     error));
 	HEED_TRY(store_open(stage->loop, str_of(where), &stage->store, error));
