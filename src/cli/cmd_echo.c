@@ -1,11 +1,13 @@
 /*
- * cmd_echo.c - heed echo: the configuration as it was understood, as JSON.
+ * cmd_echo.c - heed echo: the configuration as it was understood, as JSON, or what it
+ * would change.
  */
 #include "base/json.h"
-#include "cli/cli.h"
+#include "cli/changes.h"
 
 static const struct cli_option options[] = {
 	{"--config", "FILE", "the configuration (default: heed.yaml)"},
+	{"--diff", NULL, "what it would change in the running heed"},
 	{"--json", NULL, "compact, on one line"},
 	{NULL, NULL, NULL},
 };
@@ -21,6 +23,8 @@ run(int argc, char **argv)
 
 	if (r != 0 || args.command == NULL)
 		return r;
+	if (cli_has(&args, "--diff"))
+		return changes_ask(&args, CHANGES_LOOK);
 	r = cli_load(&args, &app);
 	/* ${...} stays as written: secrets are never shown. */
 	if (r == 0 && conf_json(&app.arena, app.root, 1, &value) == 0) {
@@ -36,7 +40,7 @@ run(int argc, char **argv)
 
 const struct command cmd_echo = {
 	.name = "echo",
-	.usage = "[--json] [FILE]",
+	.usage = "[--diff] [--json] [FILE]",
 	.help = "Print the configuration as it was understood: anchors and merges "
 		"resolved, "
 		"${...} left as written.",

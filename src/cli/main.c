@@ -18,6 +18,7 @@ const struct command *const commands[] = {
 	&cmd_explain,
 	&cmd_cost,
 	&cmd_budget,
+	&cmd_reload,
 	&cmd_docs,
 	&cmd_test,
 	&cmd_whatif,

@@ -79,6 +79,7 @@ bind_source(struct bind *bind, const struct conf_node *key, const struct conf_no
 	struct conf_node rest;
 	struct heed_error error;
 	struct source *source;
+	struct heed_json text;
 	int r;
 
 	if (node->kind != CONF_MAP)
@@ -98,6 +99,7 @@ bind_source(struct bind *bind, const struct conf_node *key, const struct conf_no
 	source->kind = kind;
 	source->name = key->text;
 	source->folder = app_of(bind)->folder;
+	source->generation = bind->generation;
 	bind->roots = kind->roots;
 	r = bind_record(bind, &rest, kind->options, source);
 	bind->roots = outer;
@@ -106,8 +108,13 @@ bind_source(struct bind *bind, const struct conf_node *key, const struct conf_no
 		return conf_problem(bind->problems, key, error.hint,
 		                    "source \"%.*s\": %s", STR_ARG(key->text),
 		                    error.text);
-	*ret_source = (struct app_source){source, key};
-	return 0;
+	HEED_TRY(conf_json(bind->arena, node, 0, &text));
+	*ret_source = (struct app_source){
+		.source = source,
+		.at = key,
+		.text = json_text_of(bind->arena, text),
+	};
+	return ret_source->text.data == NULL ? HEED_E_NOMEM : 0;
 }
 
 static int
@@ -308,6 +315,7 @@ check_models(struct app *app)
 		struct model *model = &models[i];
 		const struct conf_node *at = &map->keys[i];
 
+		model->generation = &app->generation;
 		if (model_check(model, &error) < 0)
 			worst = conf_problem(&app->problems, at, error.hint,
 			                     "model \"%.*s\": %s", STR_ARG(model->name),
@@ -519,6 +527,8 @@ app_free(struct generation *generation)
 	struct app *app =
 		(struct app *)((char *)generation - offsetof(struct app, generation));
 
+	if (app->retired != NULL)
+		app->retired(app, app->retired_arg);
 	app_done(app);
 	mem_free(app);
 }

@@ -16,6 +16,7 @@
 struct app_source {
 	struct source *source; /* an instance, not started */
 	const struct conf_node *at;
+	struct heed_str text; /* JSON, ${...} expanded: is it the same as another? */
 };
 
 struct app_admin {
@@ -24,6 +25,9 @@ struct app_admin {
 
 struct app {
 	struct generation generation;
+	/* Called before it is freed, when it is one of app_open; may be NULL. */
+	void (*retired)(struct app *app, void *arg);
+	void *retired_arg;
 	struct arena arena;
 	struct expr_set *exprs;
 	struct conf_problems problems;
@@ -31,7 +35,7 @@ struct app {
 	struct bind bind;
 	struct conf_node *root;
 	const char *path;
-	bool once; /* run: sources end after what is there, then heed does */
+	bool once;              /* run: sources end after what is there, then heed does */
 	struct heed_str folder; /* of the file; empty for the current one */
 
 	int64_t version;

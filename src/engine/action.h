@@ -68,6 +68,7 @@ struct action_world {
 	struct connection *connections; /* of the `connections:` map */
 	size_t n_connections;
 	struct heed_str folder; /* of the configuration: relative paths start here */
+	struct generation *generation; /* whose memory these are; may be NULL */
 };
 
 /* One attempt. Made and freed by the engine. */
@@ -78,8 +79,9 @@ struct action_call {
 	struct heed_str key;   /* the effect's key: a UUID, the same on every attempt */
 	struct heed_str trace; /* traceparent to pass on, or empty */
 	int64_t timeout_ms;
-	struct arena *arena; /* lives until the call is freed */
-	void *context;       /* the kind's own */
+	struct arena *arena;           /* lives until the call is freed */
+	void *context;                 /* the kind's own */
+	struct generation *generation; /* of the world it began in */
 	void (*done)(void *arg, struct action_call *call, int code,
 	             struct heed_json result, int64_t retry_after_ms,
 	             const struct heed_error *error);

@@ -359,6 +359,7 @@ free_call(struct entry *entry)
 {
 	loop_timer_clear(entry->run->engine->loop, &entry->timeout);
 	if (entry->call != NULL) {
+		generation_unref(entry->call->generation);
 		arena_done(entry->call->arena);
 		mem_free(entry->call->arena);
 		mem_free(entry->call);
@@ -452,9 +453,11 @@ call_new(struct entry *entry)
 		.trace = run->event->event.trace,
 		.timeout_ms = entry->act->timeout_ms,
 		.arena = arena,
+		.generation = run->engine->world.generation,
 		.done = ended,
 		.arg = entry,
 	};
+	generation_ref(call->generation);
 	return call;
 }
 

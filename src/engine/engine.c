@@ -59,9 +59,6 @@ engine_new(const struct engine_options *options, struct engine **ret_engine)
 	engine->world = (struct action_world){
 		.loop = options->loop,
 		.http = options->http,
-		.connections = options->connections,
-		.n_connections = options->n_connections,
-		.folder = options->folder,
 	};
 	arena_init(&engine->memory, 0);
 	TAILQ_INIT(&engine->all);
@@ -171,7 +168,38 @@ engine_attach(struct engine *engine, struct source *source)
 	engine->sources[engine->n_sources++] = source;
 	source->engine = engine;
 	source->loop = engine->loop;
+	source->paused = engine->paused;
 	return 0;
+}
+
+void
+engine_detach(struct engine *engine, struct source *source)
+{
+	size_t i = 0;
+
+	while (i < engine->n_sources && engine->sources[i] != source)
+		i++;
+	if (i < engine->n_sources)
+		engine->sources[i] = engine->sources[--engine->n_sources];
+}
+
+void
+engine_set_limits(struct engine *engine, const struct engine_limits *limits)
+{
+	engine->options.limits = *limits;
+	dispatch_soon(engine);
+	inbox_pressure(engine);
+}
+
+void
+engine_set_world(struct engine *engine, struct connection *connections,
+                 size_t n_connections, struct heed_str folder,
+                 struct generation *generation)
+{
+	engine->world.connections = connections;
+	engine->world.n_connections = n_connections;
+	engine->world.folder = folder;
+	engine->world.generation = generation;
 }
 
 void

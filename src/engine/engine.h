@@ -47,9 +47,6 @@ struct engine_options {
 	struct store *store; /* open for writing; the engine's owner closes it */
 	struct gateway *gateway;
 	struct http_client *http;
-	struct connection *connections;
-	size_t n_connections;
-	struct heed_str folder; /* of the configuration: relative paths start here */
 	struct heed_str
 		name; /* of the application: source of emitted events "heed/NAME" */
 	struct engine_limits limits;
@@ -83,15 +80,23 @@ void engine_free(struct engine *engine);
  * store's: which dead letters later events of their key are to wait for is not known. */
 int engine_define(struct engine *engine, struct definition *const *definitions, size_t n,
                   struct heed_error *error);
-/* Keep these budgets from now on (borrowed until the next call); before engine_start, too.
- * What was spent is read from the store; runs that wait go on as far as a limit is higher
- * now. HEED_E_NOMEM: as before; what the store says. */
+/* Keep these budgets from now on (borrowed until the next call); before engine_start,
+ * too. What was spent is read from the store; runs that wait go on as far as a limit is
+ * higher now. HEED_E_NOMEM: as before; what the store says. */
 int engine_set_budgets(struct engine *engine, const struct budget *budgets, size_t n,
                        struct heed_error *error);
 /* Where they stand: for looking at (ledger_view). */
 struct ledger *engine_ledger(const struct engine *engine);
 /* Make a source known; its owner starts and stops it. */
 int engine_attach(struct engine *engine, struct source *source);
+/* Forget one that was stopped. */
+void engine_detach(struct engine *engine, struct source *source);
+/* What else a reload changes: bounds, and what actions may use. `generation` is whose
+ * memory the connections and the folder's name are; calls under way hold it. */
+void engine_set_limits(struct engine *engine, const struct engine_limits *limits);
+void engine_set_world(struct engine *engine, struct connection *connections,
+                      size_t n_connections, struct heed_str folder,
+                      struct generation *generation);
 /* Load unfinished runs and go on with them, then let sources deliver. */
 int engine_start(struct engine *engine, struct heed_error *error);
 /* Take no more events, start no more runs; `done(arg)` when nothing is under way or the
@@ -109,8 +114,8 @@ int engine_send(struct engine *engine, const struct event *events, size_t n,
                 source_done_fn *done, void *arg, int64_t *ret_retry_after_ms);
 /* Tell a run something: the answer to the wait of that name, or one of its kind's signals
  * ("cancel"). `value` is copied; `done` (may be NULL) comes on a later turn, when it is
- * on disk (zero) or never will be (HEED_E_CANCELLED). HEED_E_NOTFOUND, HEED_E_CONFLICT: it isn't
- * waiting for that; with words. */
+ * on disk (zero) or never will be (HEED_E_CANCELLED). HEED_E_NOTFOUND, HEED_E_CONFLICT:
+ * it isn't waiting for that; with words. */
 typedef void engine_told_fn(void *arg, int code);
 int engine_signal(struct engine *engine, int64_t run_id, struct heed_str name,
                   struct heed_json value, engine_told_fn *done, void *arg,

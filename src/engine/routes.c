@@ -29,21 +29,12 @@ is_pattern(struct heed_str type)
 }
 
 static bool
-matches(struct heed_str pattern, struct heed_str type)
-{
-	if (is_pattern(pattern))
-		return str_eq(str_head(type, pattern.len - 1),
-		              str_head(pattern, pattern.len - 1));
-	return str_eq(pattern, type);
-}
-
-static bool
 takes(const struct definition *definition, struct heed_str type)
 {
 	size_t i;
 
 	for (i = 0; i < definition->n_types; i++)
-		if (matches(definition->types[i], type))
+		if (event_type_matches(definition->types[i], type))
 			return true;
 	return definition->n_types == 0;
 }

@@ -44,6 +44,7 @@ struct source_kind {
 struct source {
 	const struct source_kind *kind;
 	struct heed_str name;
+	struct generation *generation; /* whose memory it is; may be NULL */
 	struct engine *engine;
 	struct loop *loop;
 	struct heed_str folder; /* of the configuration: relative paths start there */

@@ -98,9 +98,19 @@ give_place(struct flight *flight, int64_t real, enum breaker_result result)
 	lane_stir(lane);
 }
 
+/* The model of a flight stays until it ends, whoever asked. */
+static void
+set_model(struct flight *flight, const struct model *model)
+{
+	flight->model = model;
+	generation_ref(model->generation);
+}
+
 static void
 flight_free(struct flight *flight)
 {
+	struct generation *generation = flight->model->generation;
+
 	assert(flight->tickets == NULL);
 	if (flight->call != NULL)
 		http_cancel(flight->call);
@@ -112,6 +122,7 @@ flight_free(struct flight *flight)
 	unqueue(flight);
 	arena_done(&flight->arena);
 	mem_free(flight);
+	generation_unref(generation);
 }
 
 void
@@ -435,7 +446,7 @@ flight_start(struct ticket *ticket, const struct model_question *question)
 	int r;
 
 	ticket->spare = NULL;
-	flight->model = model;
+	set_model(flight, model);
 	flight->start_ms = loop_steady_ms(ticket->gateway->loop);
 	flight_join(flight, ticket);
 	flight->holds_place = true;
@@ -473,7 +484,7 @@ flight_from_cache(struct gateway *gateway, const struct model *model,
 
 	if (flight == NULL)
 		return NULL;
-	flight->model = model;
+	set_model(flight, model);
 	if (cache_get(gateway->cache, key, loop_steady_ms(gateway->loop), &flight->arena,
 	              &flight->reply) != 0) {
 		flight_free(flight);

@@ -70,6 +70,13 @@ gateway_add(struct gateway *gateway, struct model *models, size_t n,
 }
 
 void
+gateway_renew(struct model *models, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		lane_set(models[i].lane, &models[i]);
+}
+
+void
 gateway_remove(struct gateway *gateway, struct model *models, size_t n)
 {
 	(void)gateway;
@@ -142,6 +149,7 @@ ticket_new(struct gateway *gateway, const struct model *first)
 	}
 	ticket->gateway = gateway;
 	ticket->first = first;
+	generation_ref(first->generation);
 	ticket->model = first;
 	ticket->all_next = gateway->tickets;
 	if (gateway->tickets != NULL)
@@ -153,6 +161,8 @@ ticket_new(struct gateway *gateway, const struct model *first)
 static void
 ticket_free(struct ticket *ticket)
 {
+	struct generation *generation = ticket->first->generation;
+
 	if (ticket->all_prev != NULL)
 		ticket->all_prev->all_next = ticket->all_next;
 	else
@@ -161,6 +171,7 @@ ticket_free(struct ticket *ticket)
 		ticket->all_next->all_prev = ticket->all_prev;
 	flight_spare_free(ticket->spare);
 	mem_free(ticket);
+	generation_unref(generation);
 }
 
 /* Take a cached answer of any model of the chain. */

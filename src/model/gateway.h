@@ -115,6 +115,8 @@ struct gateway {
 /* Find or make the lane of a model and hold it; an old one gets the model's settings and
  * a closed breaker. NULL without memory. */
 struct lane *lane_ref(struct gateway *gateway, const struct model *model);
+/* Take a model's settings. */
+void lane_set(struct lane *lane, const struct model *model);
 void lane_unref(struct lane *lane);
 /* Admit the ticket at once (0) or put it in line (HEED_WAIT); HEED_E_BUSY when that is
  * full. */

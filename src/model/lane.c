@@ -213,6 +213,14 @@ find(struct gateway *gateway, const char *key)
 	return lane;
 }
 
+void
+lane_set(struct lane *lane, const struct model *model)
+{
+	limiter_set(&lane->limiter, &model->limits);
+	breaker_init(&lane->breaker, &model->breaker);
+	lane_stir(lane);
+}
+
 struct lane *
 lane_ref(struct gateway *gateway, const struct model *model)
 {
@@ -223,9 +231,7 @@ lane_ref(struct gateway *gateway, const struct model *model)
 		return NULL;
 	if (lane != NULL) {
 		mem_free(key);
-		limiter_set(&lane->limiter, &model->limits);
-		breaker_init(&lane->breaker, &model->breaker);
-		lane_stir(lane);
+		lane_set(lane, model);
 		lane->refs++;
 		return lane;
 	}

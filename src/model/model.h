@@ -23,6 +23,7 @@
 
 #include "base/arena.h"
 #include "base/expr.h"
+#include "base/generation.h"
 #include "config/option.h"
 #include "heed.h"
 #include "loop/http_client.h"
@@ -103,6 +104,8 @@ struct model {
 	struct heed_str system; /* put before every question's own system text */
 	struct heed_json extra; /* object merged into the body; null removes a member */
 	struct expr *rules;     /* provider rules */
+
+	struct generation *generation; /* of its configuration; may be NULL */
 
 	/* Set by gateway_add. */
 	struct lane *lane;
@@ -249,10 +252,13 @@ int gateway_new(struct loop *loop, struct http_client *http,
 void gateway_free(struct gateway *gateway);
 /* Make the models of a definition usable: resolves fallbacks (HEED_E_CONFIG: unknown, or
  * a circle) and sets lane and next. Models of the same name share their limits' and
- * breaker's state over reloads; the newest settings count. Borrowed until gateway_remove.
+ * breaker's state over reloads; the newest settings count. Borrowed until gateway_remove;
+ * who asks or is asked holds the model's generation.
  */
 int gateway_add(struct gateway *gateway, struct model *models, size_t n,
                 struct heed_error *error);
+/* Take their settings again, after those of others were taken. */
+void gateway_renew(struct model *models, size_t n);
 /* No ticket may hold any of them. */
 void gateway_remove(struct gateway *gateway, struct model *models, size_t n);
 

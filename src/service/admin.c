@@ -29,6 +29,7 @@ struct route {
 static const struct route routes[] = {
 	{"GET", "/budgets", admin_budgets},
 	{"POST", "/events", admin_send},
+	{"POST", "/reload", admin_reload},
 	{"GET", "/status", admin_status},
 	{"GET", "/tap", admin_tap},
 };

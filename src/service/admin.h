@@ -40,6 +40,7 @@ void admin_problem(struct admin_call *call, const struct heed_error *error);
 
 admin_fn admin_budgets; /* admin_budget.c: GET /budgets, a list of budget_record */
 admin_fn admin_status;  /* admin.c */
+admin_fn admin_reload;  /* reload.c: POST /reload, {"look": true} applies nothing */
 admin_fn admin_send;    /* admin_send.c: POST /events, a CloudEvent or a list of them */
 admin_fn admin_tap;     /* tap.c: GET /tap?after=N */
 

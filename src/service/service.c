@@ -14,6 +14,7 @@
 #include "service/admin.h"
 #include "service/live.h"
 #include "service/local.h"
+#include "service/reload.h"
 #include "service/tap.h"
 
 /* A relative path is relative to the configuration's folder. */
@@ -153,17 +154,6 @@ drained(void *arg)
 }
 
 static void
-stop_sources(struct service *service)
-{
-	while (service->n_started > 0) {
-		struct source *source =
-			service->app->sources[--service->n_started].source;
-
-		source->kind->stop(source);
-	}
-}
-
-static void
 terminate(void *arg)
 {
 	struct service *service = arg;
@@ -178,6 +168,26 @@ terminate(void *arg)
 	engine_drain(service->engine, drained, service);
 }
 
+int
+service_configure(struct service *service, struct app *app, struct heed_error *error)
+{
+	engine_set_limits(service->engine, &app->limits);
+	engine_set_world(service->engine, app->connections.items, app->connections.n,
+	                 app->folder, &app->generation);
+	HEED_TRY(engine_define(service->engine, app->definitions, app->n_definitions,
+	                       error));
+	return engine_set_budgets(service->engine, app->budgets.items, app->budgets.n,
+	                          error);
+}
+
+void
+service_retire(struct app *app, void *arg)
+{
+	struct service *service = arg;
+
+	gateway_remove(service->gateway, app->models.items, app->models.n);
+}
+
 static int
 make_engine(struct service *service, struct heed_error *error)
 {
@@ -187,9 +197,6 @@ make_engine(struct service *service, struct heed_error *error)
 		.store = service->store,
 		.gateway = service->gateway,
 		.http = service->http,
-		.connections = app->connections.items,
-		.n_connections = app->connections.n,
-		.folder = app->folder,
 		.name = app->name,
 		.limits = app->limits,
 		.model = find_model,
@@ -199,40 +206,11 @@ make_engine(struct service *service, struct heed_error *error)
 		.watch = ended,
 		.arg = service,
 	};
-	size_t i;
 
 	if (engine_new(&settings, &service->engine) < 0)
 		return error_nomem(error);
-	HEED_TRY(engine_define(service->engine, app->definitions, app->n_definitions,
-	                       error));
-	for (i = 0; i < app->n_sources; i++)
-		if (engine_attach(service->engine, app->sources[i].source) < 0)
-			return error_nomem(error);
-	HEED_TRY(engine_set_budgets(service->engine, app->budgets.items, app->budgets.n,
-	                            error));
+	HEED_TRY(service_configure(service, app, error));
 	return engine_start(service->engine, error);
-}
-
-static int
-start_sources(struct service *service, struct heed_error *error)
-{
-	struct app *app = service->app;
-	size_t i;
-
-	for (i = 0; i < app->n_sources; i++) {
-		struct source *source = app->sources[i].source;
-		struct heed_str position = {NULL, 0};
-
-		source->once = app->once;
-		HEED_TRY(store_read_cursor(service->store, source->name, &app->arena,
-		                           &position, error));
-		if (source->kind->start(source, position, error) < 0) {
-			error_prefix(error, "source %.*s", STR_ARG(source->name));
-			return error->code;
-		}
-		service->n_started++;
-	}
-	return 0;
 }
 
 /* Where a socket was asked for, it must be there; the one beside the store is worth a
@@ -259,6 +237,7 @@ static int
 make(struct service *service, struct heed_error *error)
 {
 	struct app *app = service->app;
+	struct sources_change change;
 	struct heed_str place;
 
 	if (loop_new(LOOP_REAL, &service->loop) < 0 ||
@@ -273,10 +252,16 @@ make(struct service *service, struct heed_error *error)
 		return error_nomem(error);
 	HEED_TRY(make_engine(service, error));
 	HEED_TRY(open_admin(service, error));
+	/* A bound on the size of files is a full disk, a reader of the log that is gone
+	 * no reason to go as well. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (loop_signal(service->loop, SIGTERM, terminate, service) < 0 ||
-	    loop_signal(service->loop, SIGINT, terminate, service) < 0)
+	    loop_signal(service->loop, SIGINT, terminate, service) < 0 ||
+	    loop_signal(service->loop, SIGHUP, reload_signal, service) < 0)
 		return error_set(error, HEED_E_IO, "cannot watch signals");
-	HEED_TRY(start_sources(service, error));
+	sources_init(&service->sources, service->engine, service->store);
+	HEED_TRY(sources_set(&service->sources, app, &change, error));
 	if (app->once)
 		once_begin(&service->once, service->engine, service->loop, terminate,
 		           service);
@@ -291,7 +276,8 @@ service_open(struct app *app, struct service **ret_service, struct heed_error *e
 
 	if (service == NULL)
 		return error_nomem(error);
-	service->app = app;
+	service->app = service->first = app;
+	generation_ref(&app->generation);
 	service->began_us = clock_wall_us();
 	r = make(service, error);
 	if (r < 0) {
@@ -324,14 +310,14 @@ service_close(struct service *service)
 	if (service == NULL)
 		return;
 	once_end(&service->once);
-	stop_sources(service);
+	sources_stop(&service->sources);
 	admin_close(service->admin);
 	engine_free(service->engine);
 	tap_free(service->tap);
 	store_close(service->store);
 	if (service->gateway != NULL)
-		gateway_remove(service->gateway, service->app->models.items,
-		               service->app->models.n);
+		service_retire(service->first, service);
+	generation_unref(&service->app->generation);
 	gateway_free(service->gateway);
 	http_client_free(service->http);
 	loop_free(service->loop);
