@@ -26,7 +26,7 @@ struct account {
 	int64_t start_us, end_us;
 	int64_t spent_nano, reserved_nano;
 	bool warned, closed, is_new;
-	struct wait_list waits;
+	struct wait_list waits, going;
 	size_t n_waits;
 	int64_t least_nano; /* that anyone waits for, at most */
 	int64_t most_nano;  /* that anyone hopes for soon, at least */
@@ -155,18 +155,41 @@ ledger_wait(struct account *account, struct ledger_wait *wait)
 void
 ledger_leave(struct ledger_wait *wait)
 {
-	if (wait->account == NULL)
+	struct account *account = wait->account;
+
+	if (account == NULL)
 		return;
-	TAILQ_REMOVE(&wait->account->waits, wait, link);
-	wait->account->n_waits--;
+	if (wait->going) {
+		TAILQ_REMOVE(&account->going, wait, link);
+	} else {
+		TAILQ_REMOVE(&account->waits, wait, link);
+		account->n_waits--;
+	}
 	wait->account = NULL;
+	wait->going = false;
 }
 
 static void
 let_go(struct ledger_wait *wait)
 {
-	ledger_leave(wait);
-	wait->wake(wait->arg);
+	struct account *account = wait->account;
+
+	TAILQ_REMOVE(&account->waits, wait, link);
+	account->n_waits--;
+	TAILQ_INSERT_TAIL(&account->going, wait, link);
+	wait->going = true;
+}
+
+/* They may wait again at once. */
+static void
+wake_all(struct account *account)
+{
+	struct ledger_wait *wait;
+
+	while ((wait = TAILQ_FIRST(&account->going)) != NULL) {
+		ledger_leave(wait);
+		wait->wake(wait->arg);
+	}
 }
 
 /* Is there anyone to let go? */
@@ -203,6 +226,7 @@ let_go_some(struct account *account)
 	}
 	account->least_nano = least;
 	account->most_nano = most;
+	wake_all(account);
 }
 
 /* When this account is worth another look. */
@@ -321,6 +345,7 @@ account_new(struct ledger *ledger, const struct budget *budget)
 	account->budget = *budget;
 	account->is_new = true;
 	TAILQ_INIT(&account->waits);
+	TAILQ_INIT(&account->going);
 	budget_period(budget, ledger_now_us(ledger), &account->start_us,
 	              &account->end_us);
 	return account;
@@ -335,6 +360,7 @@ account_free(struct account *account)
 		return;
 	while ((wait = TAILQ_FIRST(&account->waits)) != NULL)
 		let_go(wait);
+	wake_all(account);
 	mem_free(account);
 }
 
@@ -368,6 +394,8 @@ int
 ledger_set(struct ledger *ledger, const struct budget *budgets, size_t n)
 {
 	struct account **accounts = mem_new((n + 1) * sizeof(struct account *));
+	struct account **old;
+	size_t n_old;
 	size_t i;
 
 	for (i = 0; accounts != NULL && i < n; i++) {
@@ -391,11 +419,13 @@ ledger_set(struct ledger *ledger, const struct budget *budgets, size_t n)
 		*same = NULL;
 		take_over(accounts[i], &budgets[i]);
 	}
-	for (i = 0; i < ledger->n; i++)
-		account_free(ledger->accounts[i]);
-	mem_free(ledger->accounts);
+	old = ledger->accounts;
+	n_old = ledger->n;
 	ledger->accounts = accounts;
 	ledger->n = n;
+	for (i = 0; i < n_old; i++)
+		account_free(old[i]);
+	mem_free(old);
 	look_in(ledger, 0);
 	return 0;
 }

@@ -87,9 +87,10 @@ void ledger_settle(struct ledger *ledger, const struct budget_call *call, int64_
 struct ledger_wait {
 	TAILQ_ENTRY(ledger_wait) link;
 	struct account *account; /* NULL: does not wait */
+	bool going;              /* wake is next */
 	int64_t nano;
 	bool soon;     /* it would fit if the others' calls were free */
-	loop_fn *wake; /* on a later turn, once; then ask again */
+	loop_fn *wake; /* on a later turn, once; then ask and, perhaps, wait again */
 	void *arg;
 };
 void ledger_wait(struct account *account, struct ledger_wait *wait);

@@ -98,7 +98,8 @@ recover_run(struct recovery *recovery, const struct store_run *row,
 		return error_nomem(recovery->error);
 	run->key = arena_str(&run->arena, row->key);
 	run->created_us = row->created_us;
-	run->due_us = row->due_us;
+	/* What it waited for in a budget may be there by now: it asks again. */
+	run->due_us = str_is(row->class, "budget") ? 0 : row->due_us;
 	run->redrives = row->redrives;
 	run->stored_state = row->state;
 	run->dirty = false;

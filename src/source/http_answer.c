@@ -35,8 +35,10 @@ answer_error(struct http_exchange *exchange, const struct heed_error *error)
 	}
 }
 
-void
-answer_busy(struct http_exchange *exchange, int64_t retry_after_ms)
+/* Not now: with Retry-After. */
+static void
+answer_later(struct http_exchange *exchange, int status, const char *title,
+             struct heed_str detail, int64_t retry_after_ms)
 {
 	char seconds[24];
 	struct http_header header = {HEED_STR("Retry-After"), {seconds, 0}};
@@ -44,16 +46,23 @@ answer_busy(struct http_exchange *exchange, int64_t retry_after_ms)
 
 	header.value.len =
 		(size_t)snprintf(seconds, sizeof(seconds), "%lld", (long long)wait_s);
-	http_answer_problem(
-		exchange, 429, "Too many events",
-		HEED_STR("the queue is full, nothing was stored: send it again later"),
-		&header, 1);
+	http_answer_problem(exchange, status, title, detail, &header, 1);
+}
+
+void
+answer_busy(struct http_exchange *exchange, int64_t retry_after_ms)
+{
+	answer_later(exchange, 429, "Too many events",
+	             HEED_STR("the queue is full, nothing was stored: send it again "
+	                      "later"),
+	             retry_after_ms);
 }
 
 void
 answer_delivery(struct http_exchange *exchange, const struct delivery *delivery)
 {
-	char text[96];
+	const char *why = delivery->text;
+	char text[400];
 	int len;
 
 	if (delivery->code == HEED_E_BUSY) {
@@ -61,9 +70,12 @@ answer_delivery(struct http_exchange *exchange, const struct delivery *delivery)
 		return;
 	}
 	if (delivery->code != 0) {
-		http_problem(exchange, 503, "Not stored", "%s; send it again",
-		             delivery->text != NULL ? delivery->text
-		                                    : heed_code_text(delivery->code));
+		len = snprintf(text, sizeof(text), "%s; send it again",
+		               why != NULL ? why : heed_code_text(delivery->code));
+		answer_later(
+			exchange, 503, "Not stored",
+			str_head((struct heed_str){text, (size_t)len}, sizeof(text) - 1),
+			delivery->retry_after_ms);
 		return;
 	}
 	len = snprintf(text, sizeof(text), "{\"accepted\":%zu,\"duplicates\":%zu}\n",

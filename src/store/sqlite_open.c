@@ -178,13 +178,21 @@ open_looker(struct store *store, struct heed_error *error)
 }
 
 static int
-sqlite_open(struct store *store, struct heed_error *error)
+open_both(struct store *store, struct heed_error *error)
 {
-	if (store->loop == NULL)
-		return open_looker(store, error);
 	HEED_TRY(take_lock(store, error));
 	HEED_TRY(open_writer(store, error));
 	return open_file(store, &store->reader, SQLITE_OPEN_READONLY, error);
+}
+
+static int
+sqlite_open(struct store *store, struct heed_error *error)
+{
+	int r = store->loop == NULL ? open_looker(store, error) : open_both(store, error);
+
+	if (r < 0 && error != NULL && strstr(error->text, store->path) == NULL)
+		error_prefix(error, "%s", store->path);
+	return r;
 }
 
 static void
@@ -198,7 +206,8 @@ sqlite_close(struct store *store)
 		(void)sqlite3_close(store->reader);
 	if (store->opened && !store->fault.cut)
 		schema_mark_closed(store);
-	if (store->fault.cut) /* and leave the log for the next opening */
+	/* After a cut, and what could not be opened, everything is left as it is. */
+	if (store->db != NULL && (store->fault.cut || !store->opened))
 		(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
 		                        NULL);
 	(void)sqlite3_close(store->db);

@@ -267,6 +267,12 @@ def body_of(call, step):
 # ---- the server --------------------------------------------------------------------------
 
 
+def cut(request):
+    """End the connection, unless the client was first."""
+    if request.transport:
+        request.transport.abort()
+
+
 class Provider:
     """The server, in a thread of its own. `key`: what api keys and tokens must be, or None."""
 
@@ -359,7 +365,7 @@ class Provider:
         if step.get("retry_after_ms") is not None:
             headers["retry-after-ms"] = str(step["retry_after_ms"])
         if step["kind"] == "drop":
-            request.transport.abort()
+            cut(request)
             return web.Response()
         if step["kind"] == "garbage":
             return web.Response(text=step["value"], status=step["status"], headers=headers)
@@ -376,7 +382,7 @@ class Provider:
         await response.prepare(request)
         await response.write(data[:len(data) // 2])
         await asyncio.sleep(0.02)
-        request.transport.abort()
+        cut(request)
         return response
 
     async def _token(self, request):

@@ -1,12 +1,16 @@
 """Budgets against the real binary: they hold at any concurrency, and open again."""
 
 import json
+import os
+import random
+import re
+import signal
 import time
 
 import pytest
 
 from kit import event, until
-from provider import answer, drop, status
+from provider import answer, drop, half, status
 
 CONFIG = """
 heed: 1
@@ -55,8 +59,21 @@ def spent(heed):
 
 
 def settled(heed):
-    """Nothing is ready or under way."""
-    return heed.rows("select count(*) from runs where state in (1, 2)") == [(0,)]
+    """Nothing is ready, under way, or to be tried again."""
+    return heed.rows("select count(*) from runs where state in (1, 2)"
+                     " or (state = 3 and class <> 'budget')") == [(0,)]
+
+
+def at_rest(heed, seconds=0.3):
+    """Settled, for so long: who waited for room that a reply made is let go a little later."""
+    seen, since = None, 0
+    while not seen or time.monotonic() - since < seconds:
+        until(lambda: settled(heed))
+        rows = heed.rows("select count(*), sum(reserved_nano), max(at_us) from journal")
+        if rows != seen:
+            seen, since = rows, time.monotonic()
+        time.sleep(0.02)
+    return True
 
 
 def notices(heed):
@@ -70,7 +87,7 @@ def test_hold_until_the_limit_is_raised(shop, provider):
     heed = shop([{"all": True, "limit": 0.01, "per": "month"}]).start()
     heed.post(*[event(n) for n in range(40)])
     until(lambda: len(notices(heed)) == 2)
-    until(lambda: settled(heed))
+    assert at_rest(heed)
     done = len(provider.calls)
     assert 5 < done < 13 and spent(heed) == done * 800_000 <= 0.01 * NANO
     assert heed.rows("select count(*) from runs where class = 'budget'") == [(40 - done,)]
@@ -139,11 +156,82 @@ def test_failed_calls_cost_what_they_may_have(shop, provider):
     assert heed.rows("select sum(calls), sum(failed), sum(questions) from usage") == [(3, 2, 1)]
 
 
-def test_a_period_ends(shop, provider, make_heed):
-    """A budget per hour in a zone whose clock is put forward: what waits goes on by itself."""
+def test_what_waits_says_until_when(shop, provider):
     provider.default = answer({"segment": "smb"}, usage={"input": 400, "output": 40})
     heed = shop([{"all": True, "limit": 0.004, "per": "hour"}]).start()
     heed.post(*[event(n) for n in range(10)])
-    until(lambda: notices(heed) and settled(heed))
+    assert at_rest(heed)
     (due,) = heed.rows("select distinct due_us from runs where state = 3")[0]
     assert 0 < due / 1e6 - time.time() <= 3600 and due % 3_600_000_000 == 0
+
+
+# ---- whatever happens -----------------------------------------------------------------------
+
+
+class Bill:
+    """What the provider would charge: every call that it saw, by event type, in nano-dollars.
+
+    `sure` is what it told in a reply; `most` adds the calls whose reply it cut off.
+    """
+
+    def __init__(self, seed):
+        self.chance = random.Random(seed)
+        self.sure, self.most = {}, {}
+
+    def __call__(self, call):
+        kind = re.search(r"(customer|order)_\w+", call.prompt)[0]
+        usage = {"input": self.chance.randrange(100, 900), "output": self.chance.randrange(1, 101)}
+        cost = usage["input"] * 1000 + usage["output"] * 10000
+        more = {"usage": usage, "delay": self.chance.random() * 0.05}
+        what = self.chance.randrange(10)
+        if what == 0:
+            return status(500, **more)
+        self.most[kind] = self.most.get(kind, 0) + cost
+        if what == 1:
+            return (half if self.chance.random() < 0.5 else drop)(**more)
+        self.sure[kind] = self.sure.get(kind, 0) + cost
+        wrong = self.chance.random() < 0.1  # to be repaired, which costs again
+        return answer({"segment": "odd" if wrong else "smb"}, **more)
+
+
+LIMITS = {"customer_created": 0.08, "order_placed": 0.06, None: 0.12}
+
+
+@pytest.mark.parametrize("crashes", [0, 6])
+def test_never_a_cent_more(shop, provider, crashes):
+    """Random concurrency, latencies, failures and kills: no budget is overspent, and what the
+    store counts is what the provider counts."""
+    seed = int(os.environ.get("HEED_SEED", random.randrange(1 << 30)))
+    print("seed", seed)
+    chance, bill = random.Random(seed), Bill(seed)
+    provider.script(bill)
+    heed = shop([{"event_type": kind, "limit": limit, "per": "month"} if kind else
+                 {"all": True, "limit": limit, "per": "month"} for kind, limit in LIMITS.items()])
+    config = heed.config.read_text().replace("on: customer_created", "on: [customer_created, order_placed]")
+    heed.config.write_text(config.replace("{{ .event.data }}", "{{ .event.type }} {{ .event.data }}"))
+    for start in range(crashes + 1):
+        heed.start()
+        for n in range(chance.randrange(1, 5)):
+            heed.post(*[event(f"{start}.{n}.{i}", type=chance.choice(list(LIMITS)[:2]))
+                        for i in range(chance.randrange(1, 60))])
+        if start < crashes:
+            time.sleep(chance.random() * 0.2)
+            heed.stop(signal.SIGKILL)
+    heed.post(*[event(f"last.{i}", type=list(LIMITS)[i % 2]) for i in range(300)])
+    assert at_rest(heed)
+
+    sums = {kind: (cost, cost + reserved) for kind, cost, reserved in heed.rows(
+        "select type, sum(cost_nano), sum(reserved_nano) from usage group by type")}
+    sums[None] = tuple(map(sum, zip(*sums.values())))
+    for which in (bill.sure, bill.most):
+        which[None] = sum(which.values())
+    for kind, limit in LIMITS.items():
+        cost, most = sums[kind]
+        assert bill.most[kind] <= most <= round(limit * NANO), kind
+        assert cost <= bill.sure[kind]
+        assert crashes or cost == bill.sure[kind]
+    assert sums[None][1] > 0.97 * LIMITS[None] * NANO  # and no cent is left lying
+    assert heed.rows("select count(*) from runs where state = 3") != [(0,)]
+    # The journal and its sums, once more.
+    assert heed.rows("select sum(cost_nano), sum(reserved_nano) from journal where kind = 0") == \
+        heed.rows("select sum(cost_nano), sum(reserved_nano) from usage")
