@@ -31,7 +31,7 @@ static const struct cli_option options[] = {
 	{NULL, NULL, NULL},
 };
 
-static const struct command *const subs[] = {&cmd_cost_prices, NULL};
+static const struct command *const subs[] = {&cmd_cost_forecast, &cmd_cost_prices, NULL};
 
 /* ---- what is asked for ------------------------------------------------------------- */
 

@@ -233,7 +233,7 @@ const struct command cmd_cost_prices = {
 	.name = "cost prices",
 	.usage = "[--config FILE] [NAME...]",
 	.help = "List the prices that are built in, with their days and sources, or "
-                "those "
+		"those "
 		"of a configuration's models.",
 	.options = options,
 	.run = run,

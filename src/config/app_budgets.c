@@ -80,11 +80,14 @@ check_budget_prices(struct app *app, const struct budget *budget,
 	struct price_check check = {.app = app, .budget = budget, .at = at};
 	const struct conf_node *root = app->root;
 	const struct model *other = app_model(app, budget->then.model);
+	bool is_for_a_flow = budget->reaction.len > 0 || budget->entity.len > 0 ||
+	                     budget->saga.len > 0;
 	size_t i;
 
 	each_in(app, "reactions", budget->reaction, &check);
+	each_in(app, "entities", budget->entity, &check);
 	each_in(app, "sagas", budget->saga, &check);
-	for (i = 0; i < root->n && budget->reaction.len + budget->saga.len == 0; i++)
+	for (i = 0; i < root->n && !is_for_a_flow; i++)
 		if (!str_is(root->keys[i].text, "models") &&
 		    !str_is(root->keys[i].text, "budgets"))
 			each_model(app, &root->items[i], check_price, &check);
@@ -106,6 +109,7 @@ static bool
 has_lost_name(const struct budget *budget, const struct conf_node *at)
 {
 	return (budget->reaction.len == 0 && conf_get(at, "reaction") != NULL) ||
+	       (budget->entity.len == 0 && conf_get(at, "entity") != NULL) ||
 	       (budget->saga.len == 0 && conf_get(at, "saga") != NULL) ||
 	       (budget->model.len == 0 && conf_get(at, "model") != NULL);
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "config/bind.h"
+#include "engine/event.h"
 
 #define SECOND_US INT64_C(1000000)
 
@@ -16,6 +17,7 @@ const char *const budget_per_names[] = {"hour", "day", "month", NULL};
 const char *const budget_then_names[] = {"hold", "dead_letter", "model", NULL};
 
 static const char *const reactions_map[] = {"reactions", NULL};
+static const char *const entities_map[] = {"entities", NULL};
 static const char *const sagas_map[] = {"sagas", NULL};
 static const char *const models_map[] = {"models", NULL};
 static const char *const then_types[] = {"string", "object", NULL};
@@ -84,6 +86,12 @@ const struct option budget_options[] = {
          .flags = OPTION_REFERENCE,
          .names = reactions_map,
          .help = "calls of this reaction"},
+	{.name = "entity",
+         .kind = OPTION_TEXT,
+         AT(entity),
+         .flags = OPTION_REFERENCE,
+         .names = entities_map,
+         .help = "calls that decide commands of this entity"},
 	{.name = "saga",
          .kind = OPTION_TEXT,
          AT(saga),
@@ -156,6 +164,7 @@ make_label(struct budget *budget, struct arena *arena, struct heed_error *error)
 	buf_init(&buf, 0);
 	add_part(&buf, "event_type", budget->event_type);
 	add_part(&buf, "reaction", budget->reaction);
+	add_part(&buf, "entity", budget->entity);
 	add_part(&buf, "saga", budget->saga);
 	add_part(&buf, "model", budget->model);
 	if (buf.len == 0)
@@ -171,16 +180,16 @@ int
 budget_check(struct budget *budget, struct arena *arena, struct heed_error *error)
 {
 	bool some = budget->event_type.len > 0 || budget->reaction.len > 0 ||
-	            budget->saga.len > 0 || budget->model.len > 0;
+	            budget->entity.len > 0 || budget->saga.len > 0 ||
+	            budget->model.len > 0;
 
 	if (some == budget->all) {
 		(void)error_set(error, HEED_E_CONFIG,
 		                some ? "a budget for all calls can't be for some only"
 		                     : "the budget does not say what it is for");
-		error_hint(
-			error,
-			some ? "take out all:, or the others"
-			     : "add event_type:, reaction:, saga:, model:, or all: true");
+		error_hint(error, some ? "take out all:, or the others"
+		                       : "add event_type:, reaction:, entity:, saga:, "
+		                         "model:, or all: true");
 		return HEED_E_CONFIG;
 	}
 	if (zone_load(arena, budget->timezone, &budget->zone, error) < 0)
@@ -188,27 +197,24 @@ budget_check(struct budget *budget, struct arena *arena, struct heed_error *erro
 	return make_label(budget, arena, error);
 }
 
-/* ---- what it covers, and when -------------------------------------------------------
- */
+/* ---- what it covers, and when ------------------------------------------------------ */
 
 static bool
-fits(struct heed_str pattern, struct heed_str value)
+is_of(const struct budget_call *call, const char *flow, struct heed_str name)
 {
-	if (str_ends(pattern, "*"))
-		return str_eq(str_head(value, pattern.len - 1),
-		              str_head(pattern, pattern.len - 1));
-	return pattern.len == 0 || str_eq(pattern, value);
+	return name.len == 0 || (str_is(call->flow, flow) && str_eq(call->name, name));
 }
 
 bool
 budget_covers(const struct budget *budget, const struct budget_call *call)
 {
-	if (budget->reaction.len > 0 &&
-	    !(str_is(call->flow, "reaction") && str_eq(budget->reaction, call->name)))
+	if (!is_of(call, "reaction", budget->reaction) ||
+	    !is_of(call, "entity", budget->entity) || !is_of(call, "saga", budget->saga))
 		return false;
 	if (budget->model.len > 0 && !str_eq(budget->model, call->model))
 		return false;
-	return fits(budget->event_type, call->type);
+	return budget->event_type.len == 0 ||
+	       event_type_matches(budget->event_type, call->type);
 }
 
 /* The local second at which the period of `local_s` begins, or the next one. */

@@ -125,6 +125,7 @@ define(struct rehearsal *rehearsal, struct heed_error *error)
 {
 	struct app *app = rehearsal->app;
 	struct heed_str only = rehearsal->script.only;
+	struct heed_str flow = rehearsal->script.flow;
 	struct definition **wanted = ARENA_ARRAY(&rehearsal->arena, struct definition *,
 	                                         app->n_definitions + 1);
 	size_t n = 0;
@@ -133,7 +134,8 @@ define(struct rehearsal *rehearsal, struct heed_error *error)
 	if (wanted == NULL)
 		return error_nomem(error);
 	for (i = 0; i < app->n_definitions; i++)
-		if (only.len == 0 || str_eq(app->definitions[i]->name, only))
+		if ((only.len == 0 || str_eq(app->definitions[i]->name, only)) &&
+		    (flow.len == 0 || str_is(flow, app->definitions[i]->kind->name)))
 			wanted[n++] = app->definitions[i];
 	return engine_define(rehearsal->engine, wanted, n, error);
 }

@@ -35,6 +35,7 @@ struct rehearsal_script {
 	bool call;            /* really ask providers; time is then real, too */
 	bool alone;           /* emitted events start no further runs */
 	struct heed_str only; /* the definitions of this name; empty: all */
+	struct heed_str flow; /* and of this kind; empty: any */
 	struct heed_str
 		model;   /* asked in place of every other; empty: those configured */
 	int64_t wall_us; /* where the clock starts; 0: at 2026-01-01T00:00:00Z */
