@@ -119,6 +119,9 @@ test_what_is_covered(void **state)
 	assert_true(budget_covers(&budget, &call));
 	call.flow = HEED_STR("saga"); /* of the same name */
 	assert_false(budget_covers(&budget, &call));
+	assert_true(budget_covers(&(struct budget){.saga = HEED_STR("enrich")}, &call));
+	assert_false(
+		budget_covers(&(struct budget){.entity = HEED_STR("enrich")}, &call));
 
 	budget = (struct budget){.timezone = HEED_STR("UTC")};
 	assert_int_equal(budget_check(&budget, &arena, &error), HEED_E_CONFIG);
