@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +126,12 @@ def test_a_call_under_way_is_reserved(shop, provider):
     assert all_["reserved_nano_usd"] > judge["reserved_nano_usd"] > CAREFUL
     shown = shop.command("budget").stdout
     assert "reserved for calls under way" in shown
+
+
+def test_the_page_is_right(shop):
+    page = (Path(__file__).parents[2] / "docs/cost.md").read_text()
+    result = check(shop, lambda _: re.search(r"```yaml\n(.*?)```", page, re.S)[1])
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_prices(shop):
