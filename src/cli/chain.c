@@ -169,6 +169,22 @@ load_event(struct loading *loading, struct chain_event *event)
 	return 0;
 }
 
+static int
+load_root(struct loading *loading, int64_t seq)
+{
+	struct store_filter root = {.event_seq = seq};
+	struct chain *chain = loading->chain;
+
+	chain->finished = true;
+	STAILQ_INIT(&chain->all);
+	HEED_TRY(store_read_events(loading->store, &root, take_root, loading,
+	                           loading->error));
+	return chain->root != NULL ? 0
+	                           : error_set(loading->error, HEED_E_NOTFOUND,
+	                                       "event number %lld is not in the store",
+	                                       (long long)seq);
+}
+
 int
 chain_load(struct store *store, struct arena *arena, int64_t seq, size_t runs_max,
            bool journals, struct chain *ret_chain, struct heed_error *error)
@@ -180,18 +196,29 @@ chain_load(struct store *store, struct arena *arena, int64_t seq, size_t runs_ma
 		.journals = journals,
 		.error = error,
 	};
-	struct store_filter root = {.event_seq = seq};
 	struct chain_event *event;
 
-	*ret_chain = (struct chain){.arena = arena, .finished = true};
-	STAILQ_INIT(&ret_chain->all);
-	HEED_TRY(store_read_events(store, &root, take_root, &loading, error));
-	if (ret_chain->root == NULL)
-		return error_set(error, HEED_E_NOTFOUND,
-		                 "event number %lld is not in the store", (long long)seq);
+	*ret_chain = (struct chain){.arena = arena};
+	HEED_TRY(load_root(&loading, seq));
 	STAILQ_FOREACH(event, &ret_chain->all, line) /* which grows meanwhile */
 	HEED_TRY(load_event(&loading, event));
 	return 0;
+}
+
+int
+chain_load_event(struct store *store, struct arena *arena, int64_t seq,
+                 struct chain *ret_chain, struct heed_error *error)
+{
+	struct loading loading = {
+		.chain = ret_chain,
+		.store = store,
+		.journals = true,
+		.error = error,
+	};
+
+	*ret_chain = (struct chain){.arena = arena};
+	HEED_TRY(load_root(&loading, seq));
+	return load_event(&loading, ret_chain->root);
 }
 
 /* ---- finding ----------------------------------------------------------------------- */

@@ -58,4 +58,8 @@ chain_find(struct store *store, struct heed_str word, struct heed_str source,
 int chain_load(struct store *store, struct arena *arena, int64_t seq, size_t runs_max,
                bool journals, struct chain *ret_chain, struct heed_error *error);
 
+/* The event, its runs and their journals, and no deeper than the events they emitted. */
+int chain_load_event(struct store *store, struct arena *arena, int64_t seq,
+                     struct chain *ret_chain, struct heed_error *error);
+
 #endif

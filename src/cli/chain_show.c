@@ -123,12 +123,13 @@ parse(struct tree *tree, struct heed_str text)
 	return value;
 }
 
-/* What became of an answer: the repair that follows tells why it did not do, and after
- * the last one the verdict of the run. */
+/* What became of an answer: the repair that follows tells why it did not do; after the
+ * last one it is the verdict of the run, which a later redrive has kept in its mark. */
 static struct heed_str
 check_of(struct tree *tree, const struct chain_run *run, const struct chain_entry *entry)
 {
 	const struct chain_entry *next = STAILQ_NEXT(entry, link);
+	struct heed_json was;
 
 	for (; next != NULL; next = STAILQ_NEXT(next, link)) {
 		if (next->row.kind == ENTRY_ASK &&
@@ -136,6 +137,12 @@ check_of(struct tree *tree, const struct chain_run *run, const struct chain_entr
 			return json_get_text(parse(tree, next->row.request), "complaint");
 		if (next->row.kind == ENTRY_ACT || next->row.kind == ENTRY_EMIT)
 			return HEED_STR("");
+		if (next->row.kind != ENTRY_MARK)
+			continue;
+		was = parse(tree, next->row.request);
+		return str_is(json_get_text(was, "class"), "validation")
+		               ? json_get_text(was, "text")
+		               : HEED_STR("");
 	}
 	return str_is(run->row.class, "validation") ? run->row.text : HEED_STR("");
 }
@@ -222,6 +229,7 @@ show_entry(struct tree *tree, const struct chain_run *run,
 	if (row->kind == ENTRY_ASK) {
 		show_ask(tree, run, entry);
 	} else if (row->kind == ENTRY_MARK) {
+		add_part(tree, "was", json_get_text(parse(tree, row->request), "text"));
 		add_part(tree, "event", row->reply);
 	} else {
 		if (tree->detail == CHAIN_FULL || row->state != ENTRY_DONE)
@@ -373,7 +381,7 @@ show_event(struct tree *tree, const struct chain_event *event, bool last)
 	begin_node(tree, last);
 	show_event_line(tree, &event->row);
 	before = enter(tree, last);
-	if (tree->detail != CHAIN_BRIEF)
+	if (tree->detail != CHAIN_BRIEF && !str_is(event->row.type, "heed.dead_letter"))
 		show_data(tree, &event->row);
 	STAILQ_FOREACH(run, &event->runs, link)
 	show_run(tree, run, STAILQ_NEXT(run, link) == NULL);
@@ -481,22 +489,6 @@ chain_find_run(const struct chain *chain, int64_t id)
 
 static struct heed_json record_node(struct arena *arena, const struct chain_event *event);
 
-/* `value` with one more member. */
-static struct heed_json
-with(struct arena *arena, struct heed_json value, const char *name, struct heed_json more)
-{
-	struct json_build build;
-	struct heed_json whole = json_null();
-	uint32_t i;
-
-	json_object(&build, arena);
-	for (i = 0; value.kind == HEED_OBJECT && i < value.len; i++)
-		json_set(&build, value.members[i].name, value.members[i].value);
-	json_set_cstr(&build, name, more);
-	(void)json_build_end(&build, &whole);
-	return whole;
-}
-
 static struct heed_json
 end(struct json_build *list)
 {
@@ -517,11 +509,11 @@ record_chain_run(struct arena *arena, const struct chain_run *run)
 	json_array(&list, arena);
 	STAILQ_FOREACH(entry, &run->entries, link)
 	json_push(&list, record_entry(arena, &entry->row));
-	value = with(arena, value, "journal", end(&list));
+	value = record_with(arena, value, "journal", end(&list));
 	json_array(&list, arena);
 	STAILQ_FOREACH(event, &run->emitted, link)
 	json_push(&list, record_node(arena, event));
-	return with(arena, value, "emitted", end(&list));
+	return record_with(arena, value, "emitted", end(&list));
 }
 
 static struct heed_json
@@ -533,11 +525,18 @@ record_node(struct arena *arena, const struct chain_event *event)
 	json_array(&list, arena);
 	STAILQ_FOREACH(run, &event->runs, link)
 	json_push(&list, record_chain_run(arena, run));
-	return with(arena, record_event(arena, &event->row, true), "runs", end(&list));
+	return record_with(arena, record_event(arena, &event->row, true), "runs",
+	                   end(&list));
 }
 
 struct heed_json
 chain_record(const struct chain *chain)
 {
 	return record_node(chain->arena, chain->root);
+}
+
+struct heed_json
+chain_record_run(const struct chain *chain, const struct chain_run *run)
+{
+	return record_chain_run(chain->arena, run);
 }

@@ -24,5 +24,6 @@ const struct chain_run *chain_find_run(const struct chain *chain, int64_t id);
 /* {"event": ..., "runs": [{..., "journal": [...], "emitted": [{"event": ...}]}]} on the
  * chain's arena. */
 struct heed_json chain_record(const struct chain *chain);
+struct heed_json chain_record_run(const struct chain *chain, const struct chain_run *run);
 
 #endif

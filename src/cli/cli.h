@@ -91,9 +91,26 @@ void cli_print_problems_json(const struct app *app);
 /* Write a buffer to standard output; CLI_OK or CLI_FAILED. */
 int cli_print(struct heed_buf *buf);
 
-extern const struct command cmd_budget, cmd_check, cmd_cost, cmd_docs, cmd_echo,
-	cmd_events, cmd_explain, cmd_reload, cmd_run, cmd_runs, cmd_schema, cmd_send,
-	cmd_tap, cmd_test, cmd_version, cmd_whatif;
+/* clang-format off */
+extern const struct command
+	cmd_budget,
+	cmd_check,
+	cmd_cost,
+	cmd_dlq,
+	cmd_docs,
+	cmd_echo,
+	cmd_events,
+	cmd_explain,
+	cmd_reload,
+	cmd_run,
+	cmd_runs,
+	cmd_schema,
+	cmd_send,
+	cmd_tap,
+	cmd_test,
+	cmd_version,
+	cmd_whatif;
+/* clang-format on */
 
 /* The option that most commands have. */
 #define CLI_CONFIG_OPTION                                                                \

@@ -19,6 +19,7 @@ const struct command *const commands[] = {
 	&cmd_cost,
 	&cmd_budget,
 	&cmd_reload,
+	&cmd_dlq,
 	&cmd_docs,
 	&cmd_test,
 	&cmd_whatif,

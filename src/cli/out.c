@@ -208,7 +208,12 @@ out_age(struct heed_buf *buf, int64_t then_us)
 {
 	int64_t ms = (clock_wall_us() - then_us) / 1000;
 
-	clock_write_duration(buf, ms > 1000 ? ms / 1000 * 1000 : 0);
+	if (ms < 1000) {
+		buf_adds(buf, "just now");
+		return;
+	}
+	clock_write_duration(buf, ms < 60000 ? ms : ms / 1000 * 1000);
+	buf_adds(buf, " ago");
 }
 
 int

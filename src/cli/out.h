@@ -35,7 +35,7 @@ void out_money(struct heed_buf *buf, int64_t nano);
 void out_count(struct heed_buf *buf, int64_t n);
 /* "1 run", "12,345 runs" */
 void out_counted(struct heed_buf *buf, int64_t n, const char *noun);
-/* How long ago, in one unit or two: "3m10s". */
+/* How long ago: "3m10s ago", "just now". */
 void out_age(struct heed_buf *buf, int64_t then_us);
 
 /* A point in time as a user gives it: RFC 3339, a date, or a length of time before now

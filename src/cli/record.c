@@ -131,6 +131,39 @@ record_entry(struct arena *arena, const struct store_entry *entry)
 	return finish(&build);
 }
 
+struct heed_json
+record_job(struct arena *arena, const struct store_job *job)
+{
+	struct json_build build;
+
+	json_object(&build, arena);
+	json_set_cstr(&build, "job", json_int(job->id));
+	json_set_cstr(&build, "kind", json_str(job->kind));
+	json_set_cstr(&build, "state", json_cstr(store_job_state_name(job->state)));
+	set_json(&build, "spec", job->spec);
+	json_set_cstr(&build, "total", json_int(job->total));
+	json_set_cstr(&build, "done", json_int(job->done));
+	json_set_cstr(&build, "skipped", json_int(job->skipped));
+	set_text(&build, "text", job->text);
+	set_time(&build, "created", job->created_us);
+	set_time(&build, "updated", job->updated_us);
+	return finish(&build);
+}
+
+struct heed_json
+record_with(struct arena *arena, struct heed_json object, const char *name,
+            struct heed_json value)
+{
+	struct json_build build;
+	uint32_t i;
+
+	json_object(&build, arena);
+	for (i = 0; object.kind == HEED_OBJECT && i < object.len; i++)
+		json_set(&build, object.members[i].name, object.members[i].value);
+	json_set_cstr(&build, name, value);
+	return finish(&build);
+}
+
 int
 record_print(struct heed_json value)
 {

@@ -21,6 +21,13 @@ struct heed_json record_run(struct arena *arena, const struct store_run *run,
  * that are JSON become JSON. */
 struct heed_json record_entry(struct arena *arena, const struct store_entry *entry);
 
+/* {"job", "kind", "state", "spec", "total", "done", "skipped", "text", ...} */
+struct heed_json record_job(struct arena *arena, const struct store_job *job);
+
+/* `object` with one more member; on `arena`. */
+struct heed_json record_with(struct arena *arena, struct heed_json object,
+                             const char *name, struct heed_json value);
+
 /* One value as one line on standard output; CLI_OK or CLI_FAILED. */
 int record_print(struct heed_json value);
 

@@ -12,7 +12,8 @@
  *run fails
  *
  * A reply that is paid for is used again whenever it fits: after a crash, and after a
- *redrive with a mended schema (every done entry is tried, the newest first).
+ * redrive, also with a mended schema; but not when the question has become another one,
+ * because the event or the prompt was mended.
  */
 #include <string.h>
 
@@ -149,6 +150,40 @@ reads(struct run *run, const struct ask *ask, struct heed_json input, struct ent
 	return entry->reading == ANSWER_FITS ? 0 : HEED_E_INVALID;
 }
 
+/* Does the entry ask what would be asked now? HEED_E_NOMEM when that is not known yet. */
+static int
+asks_the_same(struct run *run, const struct ask *ask, struct heed_json input,
+              const struct entry *entry, bool *ret_same)
+{
+	struct heed_json request;
+	struct prompt prompt;
+	int r;
+
+	*ret_same = false;
+	r = json_parse(&run->arena, entry->request, &request, NULL);
+	if (r == 0)
+		r = prompt_make(run, ask, input, &prompt, NULL);
+	if (r < 0)
+		return r == HEED_E_NOMEM ? r : 0;
+	*ret_same = str_eq(json_get_text(request, "system"), prompt.system) &&
+	            str_eq(json_get_text(request, "prompt"), prompt.text);
+	prompt_done(&prompt);
+	return 0;
+}
+
+/* The last mark of the step, or NULL. */
+static const struct entry *
+last_mark(const struct run *run, struct heed_str step)
+{
+	const struct entry *entry;
+	const struct entry *mark = NULL;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	if (journal_marks(entry, step))
+		mark = entry;
+	return mark;
+}
+
 /* What is committed as the intent: what will leave the process. */
 static int
 write_request(struct run *run, struct entry *entry)
@@ -209,6 +244,24 @@ attempt(struct run *run, struct heed_str step, const struct ask *ask,
 	return HEED_WAIT;
 }
 
+/* What was wrong, for people: the faults out of what the model was told. */
+static struct heed_str
+faults_of(struct run *run, struct heed_str complaint)
+{
+	struct heed_str rest = complaint;
+	struct heed_str faults = {NULL, 0};
+
+	while (rest.len > 0) {
+		struct heed_str line = str_cut(&rest, '\n');
+
+		if (str_starts(line, "- "))
+			faults = arena_printf(&run->arena, "%.*s%s%.*s", STR_ARG(faults),
+			                      faults.len > 0 ? "; " : "",
+			                      STR_ARG(str_from(line, 2)));
+	}
+	return faults.len > 0 ? faults : complaint;
+}
+
 static int
 fail_invalid(struct run *run, struct heed_str step, const struct entry *wrong)
 {
@@ -216,7 +269,7 @@ fail_invalid(struct run *run, struct heed_str step, const struct entry *wrong)
 
 	(void)error_set(&error, HEED_E_INVALID,
 	                "the answer of step %.*s does not fit: %.*s", STR_ARG(step),
-	                STR_ARG(wrong->complaint));
+	                STR_ARG(faults_of(run, wrong->complaint)));
 	return flow_fail(run, HEED_E_INVALID, "validation", &error);
 }
 
@@ -234,53 +287,75 @@ fail_final(struct run *run, struct heed_str step, const struct entry *failed)
 	return flow_fail(run, failed->code, class, &error);
 }
 
+/* What the journal says about a step. */
+struct fold {
+	struct entry *last;   /* attempt since the last mark */
+	struct entry *wrong;  /* answer since then that does not fit */
+	int failures, wrongs; /* since then */
+	int attempts;
+};
+
+/* Zero with the answer, HEED_E_NOTFOUND when there is none yet, HEED_E_NOMEM. */
+static int
+fold_entries(struct run *run, struct heed_str step, const struct ask *ask,
+             struct heed_json input, struct fold *fold, struct heed_json *ret_answer)
+{
+	const struct entry *mark = last_mark(run, step);
+	struct entry *entry;
+	bool same;
+	int r;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		if (journal_marks(entry, step))
+			*fold = (struct fold){.attempts = fold->attempts};
+		if (!str_eq(entry->step, step) || entry->kind != ENTRY_ASK)
+			continue;
+		fold->attempts++;
+		fold->last = entry;
+		fold->failures += entry->state == ENTRY_FAILED;
+		if (entry->state != ENTRY_DONE)
+			continue;
+		r = reads(run, ask, input, entry);
+		if (r == 0 && mark != NULL && entry->n < mark->n) {
+			HEED_TRY(asks_the_same(run, ask, input, entry, &same));
+			r = same ? 0 : HEED_E_INVALID;
+		}
+		if (r == 0) {
+			*ret_answer = entry->answer;
+			return 0;
+		}
+		if (r != HEED_E_INVALID)
+			return r;
+		fold->wrong = entry;
+		fold->wrongs++;
+	}
+	return HEED_E_NOTFOUND;
+}
+
 int
 flow_ask(struct run *run, struct heed_str step, const struct ask *ask,
          struct heed_json input, struct heed_json *ret_answer)
 {
-	struct entry *last = NULL;
-	struct entry *wrong = NULL;
-	struct entry *entry;
-	int failures = 0;
-	int wrongs = 0;
-	int attempts = 0;
+	struct fold fold = {0};
 	int r;
 
 	run->at_step = step;
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
-		if (journal_marks(entry, step)) {
-			failures = wrongs = 0;
-			last = wrong = NULL;
-			continue;
-		}
-		if (!str_eq(entry->step, step) || entry->kind != ENTRY_ASK)
-			continue;
-		attempts++;
-		last = entry;
-		failures += entry->state == ENTRY_FAILED;
-		if (entry->state != ENTRY_DONE)
-			continue;
-		r = reads(run, ask, input, entry);
-		if (r == 0)
-			*ret_answer = entry->answer;
-		if (r != HEED_E_INVALID)
-			return r;
-		wrong = entry;
-		wrongs++;
-	}
-	if (last != NULL && last->state == ENTRY_INTENDED)
+	r = fold_entries(run, step, ask, input, &fold, ret_answer);
+	if (r != HEED_E_NOTFOUND)
+		return r;
+	if (fold.last != NULL && fold.last->state == ENTRY_INTENDED)
 		return HEED_WAIT;
-	if (last != NULL && last->state == ENTRY_FAILED) {
-		r = retry_decide(run, last, &ask->retry, failures);
+	if (fold.last != NULL && fold.last->state == ENTRY_FAILED) {
+		r = retry_decide(run, fold.last, &ask->retry, fold.failures);
 		if (r != 0)
-			return r < 0 ? fail_final(run, step, last) : r;
+			return r < 0 ? fail_final(run, step, fold.last) : r;
 	}
-	if (last == NULL && run->stop.code != 0)
+	if (fold.last == NULL && run->stop.code != 0)
 		return flow_stopped(run, step);
-	if (wrongs > (ask->repair ? 1 : 0))
-		return fail_invalid(run, step, wrong);
-	return attempt(run, step, ask, input, wrong, attempts + 1);
+	if (fold.wrongs > (ask->repair ? 1 : 0))
+		return fail_invalid(run, step, fold.wrong);
+	return attempt(run, step, ask, input, fold.wrong, fold.attempts + 1);
 }
 
 static struct heed_str

@@ -11,7 +11,7 @@
  *	                            written, then freed
  *
  * run_set_state (run.c) makes every move. DONE, DEAD and HELD leave memory once they are
- * committed; engine_redrive loads a dead or held one again as READY.
+ * committed; a redrive writes a dead or held one as READY and loads it again.
  *
  * What a run has to write goes in a batch: one transaction with the run's rows, the
  *events that it emits, the runs that those start, and what these decide in their first
@@ -236,6 +236,8 @@ struct engine {
 	struct source **sources;
 	size_t n_sources, cap_sources;
 	struct action_world world;
+	TAILQ_HEAD(, redriving) redriving; /* jobs that are not done */
+	bool redrive_step;                 /* one of theirs is under way */
 	struct wait_list waits[WAIT_BUCKETS];
 	struct waiting_list searching; /* among events that came before the wait */
 	struct loop_timer search_timer;
@@ -424,6 +426,7 @@ int flow_stopped(struct run *run, struct heed_str step);
 struct recovery {
 	struct engine *engine;
 	struct run *run; /* the last one that was loaded */
+	struct heed_str patched; /* its event, when that was mended */
 	struct heed_error *error;
 };
 /* Bring a stored run back into memory; it is RUN_NEW. HEED_E_NOTFOUND when its definition
@@ -477,7 +480,16 @@ int64_t retry_delay(const struct retry_policy *policy, int attempt,
 int retry_decide(struct run *run, struct entry *failed, const struct retry_policy *policy,
                  int tries);
 
+/* ---- redrive.c */
+/* Take up what is open in the store. */
+int redrive_start(struct engine *engine, struct heed_error *error);
+void redrive_free(struct engine *engine);
+
 /* ---- inbox.c */
+/* The key that orders the event (its root) among those of the definition, on `arena`;
+ * empty: none. The expression's failures. */
+int inbox_key(const struct definition *definition, struct heed_json event,
+              struct arena *arena, struct heed_str *ret_key, struct heed_error *error);
 /* Make the runs that `event` starts, and add them to `runs`; an error in a reaction's
  * condition makes one, too. HEED_E_NOMEM. */
 int

@@ -66,6 +66,7 @@ engine_new(const struct engine_options *options, struct engine **ret_engine)
 	TAILQ_INIT(&engine->notices);
 	TAILQ_INIT(&engine->busy);
 	TAILQ_INIT(&engine->all_queues);
+	TAILQ_INIT(&engine->redriving);
 	wait_init(engine);
 	loop_timer_init(&engine->dispatch_timer, dispatch_turn, engine);
 	if (routes_new(NULL, 0, &engine->routes) < 0 ||
@@ -125,6 +126,7 @@ engine_free(struct engine *engine)
 			run_set_state(run, RUN_DROPPED);
 		run_free(run);
 	}
+	redrive_free(engine);
 	loop_timer_clear(engine->loop, &engine->dispatch_timer);
 	loop_timer_clear(engine->loop, &engine->drain_timer);
 	wait_done(engine);
@@ -238,7 +240,7 @@ bool
 engine_idle(const struct engine *engine)
 {
 	return engine->active == 0 && engine->commits == 0 && engine->troubled == 0 &&
-	       TAILQ_EMPTY(&engine->busy);
+	       TAILQ_EMPTY(&engine->busy) && TAILQ_EMPTY(&engine->redriving);
 }
 
 size_t

@@ -20,6 +20,7 @@
 #include "engine/budget.h"
 #include "engine/flow.h"
 #include "engine/ledger.h"
+#include "engine/redrive.h"
 #include "engine/source.h"
 #include "heed.h"
 #include "loop/loop.h"
@@ -102,7 +103,8 @@ int engine_start(struct engine *engine, struct heed_error *error);
 /* Take no more events, start no more runs; `done(arg)` when nothing is under way or the
  * bound is over. What is unfinished goes on at the next start. */
 void engine_drain(struct engine *engine, loop_fn *done, void *arg);
-/* Nothing is ready, active or waiting for a commit (timers may be armed). */
+/* Nothing is ready, active or waiting for a commit (timers may be armed), and no redrive
+ * is under way. */
 bool engine_idle(const struct engine *engine);
 /* All sources that come to an end by themselves have done so. */
 bool engine_sources_ended(const struct engine *engine);
@@ -120,10 +122,17 @@ typedef void engine_told_fn(void *arg, int code);
 int engine_signal(struct engine *engine, int64_t run_id, struct heed_str name,
                   struct heed_json value, engine_told_fn *done, void *arg,
                   struct heed_error *error);
-/* A dead or held run goes on: `how` is "retry", "done" (the unknown effect happened) or
- * "repeat" (it did not). HEED_E_NOTFOUND, HEED_E_CONFLICT. */
-int engine_redrive(struct engine *engine, int64_t run_id, const char *how,
-                   struct heed_error *error);
+/* Dead letters and held runs: let them go on, mend, or drop them (redrive.h), as a job
+ * for at most `total` runs. done(arg, code, job) comes on a later turn: zero and the
+ * job's number once the job is on disk, to be gone on with after a crash. HEED_E_CONFIG
+ * when the patch is no jq. */
+typedef void engine_job_fn(void *arg, int code, int64_t job);
+int engine_redrive(struct engine *engine, const struct redrive *what, int64_t total,
+                   engine_job_fn *done, void *arg, struct heed_error *error);
+/* End a job before its end; what it did stays. done as above. HEED_E_NOTFOUND: there is
+ * none that is open. */
+int engine_cancel_job(struct engine *engine, int64_t job, engine_job_fn *done, void *arg,
+                      struct heed_error *error);
 
 /* The states of streams. */
 struct streams *engine_streams(struct engine *engine);

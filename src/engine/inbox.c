@@ -13,25 +13,26 @@
 
 #define RETRY_AFTER_MS 1000
 
-/* The key that orders the event; HEED_E_NOTFOUND gives no key. */
-static int
-set_key(struct run *run, struct heed_error *error)
+int
+inbox_key(const struct definition *definition, struct heed_json event,
+          struct arena *arena, struct heed_str *ret_key, struct heed_error *error)
 {
-	struct heed_member member = {HEED_STR("event"), run->event->event.root};
+	struct heed_member member = {HEED_STR("event"), event};
 	struct heed_json input = {.kind = HEED_OBJECT, .len = 1, .members = &member};
 	struct heed_json key;
 	int r;
 
-	if (run->definition->key == NULL)
+	*ret_key = (struct heed_str){NULL, 0};
+	if (definition->key == NULL)
 		return 0;
-	r = expr_eval(run->definition->key, input, &run->arena, &key, error);
+	r = expr_eval(definition->key, input, arena, &key, error);
 	if (r == HEED_E_NOTFOUND || (r == 0 && key.kind == HEED_NULL))
 		return 0;
 	if (r < 0)
 		return r;
-	run->key = key.kind == HEED_STRING ? arena_str(&run->arena, json_text(key))
-	                                   : json_text_of(&run->arena, key);
-	return run->key.data == NULL ? HEED_E_NOMEM : 0;
+	*ret_key = key.kind == HEED_STRING ? arena_str(arena, json_text(key))
+	                                   : json_text_of(arena, key);
+	return ret_key->data == NULL ? HEED_E_NOMEM : 0;
 }
 
 /* A run that ended before it began: it is a dead letter from its first commit. */
@@ -61,7 +62,7 @@ start_run(struct engine *engine, struct definition *definition, struct event_ref
 	if (run == NULL)
 		return HEED_E_NOMEM;
 	TAILQ_INSERT_TAIL(runs, run, batched);
-	r = set_key(run, &error);
+	r = inbox_key(definition, event->event.root, &run->arena, &run->key, &error);
 	if (r == HEED_E_NOMEM)
 		return r;
 	if (wrong != NULL)

@@ -70,11 +70,44 @@ load_entry(void *arg, const struct store_entry *row)
 	if (entry->state == ENTRY_FAILED)
 		entry->code = str_is(entry->class, "permanent") ? HEED_E_PERMANENT
 		                                                : HEED_E_TRANSIENT;
+	if (entry->kind == ENTRY_MARK && str_is(entry->step, REDRIVE_PATCH_MARK))
+		recovery->patched = entry->reply;
 	if (entry->state != ENTRY_INTENDED)
 		return 0;
 	if (entry->kind == ENTRY_WAIT || entry->kind == ENTRY_START)
 		return wait_recover(entry);
 	effect_recover(entry);
+	return 0;
+}
+
+/* The event as it was mended, in the place of the original. */
+static int
+take_patched(struct run *run, struct heed_str text, struct heed_error *error)
+{
+	const struct event *original = &run->event->event;
+	struct event_ref *ref = NULL;
+	struct heed_json root;
+	struct arena scratch;
+	struct event event;
+	int r;
+
+	arena_init(&scratch, 0);
+	r = json_parse(&scratch, text, &root, error);
+	if (r == 0)
+		r = event_from_json(&scratch, root, original->time_us, &event, error);
+	if (r == 0) {
+		event.seq = original->seq;
+		event.depth = original->depth;
+		event.parent_run = original->parent_run;
+		event.trace = original->trace;
+		event.root = json_null(); /* read from the text when it is needed */
+		ref = event_ref_new(&event);
+	}
+	arena_done(&scratch);
+	if (ref == NULL)
+		return r < 0 ? r : error_nomem(error);
+	event_unref(run->event);
+	run->event = ref;
 	return 0;
 }
 
@@ -104,8 +137,12 @@ recover_run(struct recovery *recovery, const struct store_run *row,
 	run->stored_state = row->state;
 	run->dirty = false;
 	recovery->run = run;
-	return store_read_journal(engine->options.store, run->id, load_entry, recovery,
-	                          recovery->error);
+	recovery->patched = (struct heed_str){NULL, 0};
+	HEED_TRY(store_read_journal(engine->options.store, run->id, load_entry, recovery,
+	                            recovery->error));
+	if (recovery->patched.len > 0)
+		return take_patched(run, recovery->patched, recovery->error);
+	return 0;
 }
 
 static int
@@ -166,5 +203,5 @@ engine_start(struct engine *engine, struct heed_error *error)
 	                         error));
 	engine->started = true;
 	dispatch_soon(engine);
-	return 0;
+	return redrive_start(engine, error);
 }

@@ -25,14 +25,18 @@ struct route {
 	admin_fn *fn;
 };
 
+/* clang-format off */
 /* The longest that fits comes first. */
 static const struct route routes[] = {
 	{"GET", "/budgets", admin_budgets},
 	{"POST", "/events", admin_send},
+	{"DELETE", "/jobs/", admin_cancel_job},
+	{"POST", "/jobs", admin_redrive},
 	{"POST", "/reload", admin_reload},
 	{"GET", "/status", admin_status},
 	{"GET", "/tap", admin_tap},
 };
+/* clang-format on */
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
 

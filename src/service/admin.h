@@ -38,10 +38,14 @@ void admin_problem(struct admin_call *call, const struct heed_error *error);
 
 /* ---- routes: one function each ----------------------------------------------------- */
 
-admin_fn admin_budgets; /* admin_budget.c: GET /budgets, a list of budget_record */
-admin_fn admin_status;  /* admin.c */
-admin_fn admin_reload;  /* reload.c: POST /reload, {"look": true} applies nothing */
-admin_fn admin_send;    /* admin_send.c: POST /events, a CloudEvent or a list of them */
-admin_fn admin_tap;     /* tap.c: GET /tap?after=N */
+/* clang-format off */
+admin_fn admin_budgets;    /* admin_budget.c: GET /budgets, a list of budget_record */
+admin_fn admin_cancel_job; /* admin_jobs.c: DELETE /jobs/N */
+admin_fn admin_redrive;    /* admin_jobs.c: POST /jobs, a redrive with its total */
+admin_fn admin_reload;     /* reload.c: POST /reload, {"look": true} applies nothing */
+admin_fn admin_send;       /* admin_send.c: POST /events, a CloudEvent or a list of them */
+admin_fn admin_status;     /* admin.c */
+admin_fn admin_tap;        /* tap.c: GET /tap?after=N */
+/* clang-format on */
 
 #endif

@@ -33,6 +33,7 @@ enum op_kind {
 	OP_PRUNE,
 	OP_APPEND,
 	OP_SNAPSHOT,
+	OP_JOB,
 };
 
 struct op {
@@ -65,6 +66,7 @@ struct op {
 			size_t n;
 		} append;
 		struct store_snapshot snapshot;
+		struct store_job job;
 	};
 };
 
@@ -135,6 +137,7 @@ enum statement {
 	ST_LOG_END,
 	ST_APPEND,
 	ST_SNAPSHOT,
+	ST_JOB,
 	ST_COUNT,
 };
 
@@ -153,7 +156,7 @@ struct store {
 	char *path;        /* NULL for memory: */
 	int lock_fd;
 	bool opened; /* wholly: it may be closed in peace */
-	int64_t next_event, next_run;
+	int64_t next_event, next_run, next_job;
 	struct fault fault;
 
 	sqlite3 *db;     /* the writer's; NULL for looking */

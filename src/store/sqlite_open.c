@@ -148,6 +148,8 @@ open_writer(struct store *store, struct heed_error *error)
 	                       &store->next_event, error));
 	HEED_TRY(sqlite_number(store->db, "select coalesce(max(id), 0) + 1 from runs",
 	                       &store->next_run, error));
+	HEED_TRY(sqlite_number(store->db, "select coalesce(max(id), 0) + 1 from jobs",
+	                       &store->next_job, error));
 	if (row_prepare(store) != SQLITE_OK)
 		return sqlite_error(store->db, error, "cannot prepare the store");
 	user_guard(store);

@@ -67,12 +67,14 @@ static const char *const texts[ST_COUNT] = {
 	[ST_APPEND] = "insert into events(seq, source, id, type, subject, time_us,"
 		      " received_us, depth, parent_run, trace, body, stream, version,"
 		      " position) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[ST_SNAPSHOT] =
-		"insert into snapshots(stream, fold, version, state, at_us)"
-		" values(?, ?, ?, ?, ?) on conflict(stream) do update set"
-		" fold = excluded.fold, version = excluded.version,"
-		" state = excluded.state, at_us = excluded.at_us"
-		" where fold <> excluded.fold or version < excluded.version",
+	[ST_JOB] = "insert or replace into jobs(id, state, kind, spec, position, total,"
+		   " done, skipped, text, created_us, updated_us)"
+		   " values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[ST_SNAPSHOT] = "insert into snapshots(stream, fold, version, state, at_us)"
+			" values(?, ?, ?, ?, ?) on conflict(stream) do update set"
+			" fold = excluded.fold, version = excluded.version,"
+			" state = excluded.state, at_us = excluded.at_us"
+			" where fold <> excluded.fold or version < excluded.version",
 };
 
 int
@@ -318,6 +320,25 @@ write_snapshot(struct store *store, const struct store_snapshot *snapshot)
 	return bind_end(&b, store, ST_SNAPSHOT);
 }
 
+static int
+write_job(struct store *store, const struct store_job *job)
+{
+	struct binder b = bind_begin(store, ST_JOB);
+
+	bind_number(&b, job->id);
+	bind_number(&b, job->state);
+	bind_text(&b, job->kind);
+	bind_text(&b, job->spec);
+	bind_number(&b, job->position);
+	bind_number(&b, job->total);
+	bind_number(&b, job->done);
+	bind_number(&b, job->skipped);
+	bind_text(&b, job->text);
+	bind_number(&b, job->created_us);
+	bind_number(&b, job->updated_us);
+	return bind_end(&b, store, ST_JOB);
+}
+
 int
 row_write(struct store *store, const struct op *op)
 {
@@ -334,6 +355,8 @@ row_write(struct store *store, const struct op *op)
 		return write_cache(store, &op->cached);
 	case OP_SNAPSHOT:
 		return write_snapshot(store, &op->snapshot);
+	case OP_JOB:
+		return write_job(store, &op->job);
 	case OP_EVENT:
 	case OP_APPEND:
 	case OP_SQL:

@@ -72,11 +72,17 @@ static const char *const migrations[] = {
 
 	usage_table,
 	usage_triggers,
+
+	"create table jobs(id integer primary key, state integer not null,"
+	" kind text not null, spec text not null, position integer not null,"
+	" total integer not null, done integer not null, skipped integer not null,"
+	" text text not null, created_us integer not null,"
+	" updated_us integer not null);",
 };
 
 static const char *const tables[] = {
-	"meta",        "events",  "dedup", "runs",      "journal",
-	"definitions", "cursors", "cache", "snapshots", "usage",
+	"meta",    "events", "dedup",     "runs",  "journal", "definitions",
+	"cursors", "cache",  "snapshots", "usage", "jobs",
 };
 
 const int schema_latest = (int)(sizeof(migrations) / sizeof(migrations[0]));

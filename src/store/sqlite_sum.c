@@ -1,6 +1,6 @@
 /*
- * sqlite_sum.c - single values and counts: cursors, definitions, cached answers. What
- * calls cost is in sqlite_usage.c.
+ * sqlite_sum.c - single values and counts: cursors, definitions, cached answers, jobs.
+ * What calls cost is in sqlite_usage.c.
  */
 #include "base/error.h"
 #include "store/local.h"
@@ -102,6 +102,51 @@ store_read_cache(struct store *store, struct heed_str hash, int64_t now_us,
 		                 "the answer is not in the store");
 	*ret_cached = call.cached;
 	return 0;
+}
+
+/* ---- jobs -------------------------------------------------------------------------- */
+
+struct job_call {
+	store_job_fn *fn;
+	void *arg;
+};
+
+static int
+job_row(void *arg, sqlite3_stmt *row)
+{
+	struct job_call *call = arg;
+	struct store_job job = {
+		.id = sqlite3_column_int64(row, 0),
+		.state = (enum job_state)sqlite3_column_int(row, 1),
+		.kind = query_text(row, 2),
+		.spec = query_text(row, 3),
+		.position = sqlite3_column_int64(row, 4),
+		.total = sqlite3_column_int64(row, 5),
+		.done = sqlite3_column_int64(row, 6),
+		.skipped = sqlite3_column_int64(row, 7),
+		.text = query_text(row, 8),
+		.created_us = sqlite3_column_int64(row, 9),
+		.updated_us = sqlite3_column_int64(row, 10),
+	};
+
+	return call->fn(call->arg, &job);
+}
+
+int
+store_read_jobs(struct store *store, int64_t id, int state, store_job_fn *fn, void *arg,
+                struct heed_error *error)
+{
+	struct job_call call = {fn, arg};
+	struct query query = {.n = 0};
+
+	buf_init(&query.sql, 0);
+	buf_adds(&query.sql, "select id, state, kind, spec, position, total, done,"
+	                     " skipped, text, created_us, updated_us from jobs where 1");
+	query_number(&query, "id =", id);
+	if (state >= 0)
+		buf_addf(&query.sql, " and state = %d", state);
+	buf_adds(&query.sql, " order by id desc");
+	return query_run(store, &query, job_row, &call, error);
 }
 
 /* ---- counts ------------------------------------------------------------------------ */

@@ -19,8 +19,8 @@ static const char *const run_state_names[] = {
 	[RUN_DEAD] = "dead",       [RUN_DROPPED] = "dropped",
 };
 static const char *const entry_kind_names[] = {
-	[ENTRY_ASK] = "ask",     [ENTRY_ACT] = "act",   [ENTRY_EMIT] = "emit",
-	[ENTRY_PROBE] = "probe", [ENTRY_MARK] = "mark", [ENTRY_WAIT] = "wait",
+	[ENTRY_ASK] = "ask",     [ENTRY_ACT] = "act",       [ENTRY_EMIT] = "emit",
+	[ENTRY_PROBE] = "probe", [ENTRY_MARK] = "mark",     [ENTRY_WAIT] = "wait",
 	[ENTRY_START] = "start", [ENTRY_SIGNAL] = "signal", [ENTRY_NOTE] = "note",
 	[ENTRY_READ] = "read", [ENTRY_APPEND] = "append",
 };
@@ -29,6 +29,12 @@ static const char *const entry_state_names[] = {
 	[ENTRY_DONE] = "done",
 	[ENTRY_FAILED] = "failed",
 	[ENTRY_UNKNOWN] = "unknown",
+};
+
+static const char *const job_state_names[] = {
+	[JOB_OPEN] = "open",
+	[JOB_DONE] = "done",
+	[JOB_CANCELLED] = "cancelled",
 };
 
 #define NAMES(table) (sizeof(table) / sizeof((table)[0]))
@@ -63,6 +69,12 @@ store_entry_state_name(enum entry_state state)
 	return (size_t)state < NAMES(entry_state_names) ? entry_state_names[state] : "?";
 }
 
+const char *
+store_job_state_name(enum job_state state)
+{
+	return (size_t)state < NAMES(job_state_names) ? job_state_names[state] : "?";
+}
+
 /* ---- numbers ----------------------------------------------------------------------- */
 
 int64_t
@@ -75,6 +87,12 @@ int64_t
 store_next_run(struct store *store)
 {
 	return store->next_run++;
+}
+
+int64_t
+store_next_job(struct store *store)
+{
+	return store->next_job++;
 }
 
 /* ---- open and close ---------------------------------------------------------------- */

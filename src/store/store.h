@@ -129,6 +129,21 @@ struct store_snapshot {
 	int64_t at_us;
 };
 
+/* Something that goes on for long and is taken up again after a restart (a redrive). */
+enum job_state { JOB_OPEN, JOB_DONE, JOB_CANCELLED };
+const char *store_job_state_name(enum job_state state);
+
+struct store_job {
+	int64_t id;
+	enum job_state state;
+	struct heed_str kind; /* "redrive" */
+	struct heed_str spec; /* JSON, its owner's own */
+	int64_t position;     /* how far it is, its owner's own */
+	int64_t total, done, skipped;
+	struct heed_str text; /* why the first was skipped */
+	int64_t created_us, updated_us;
+};
+
 /* ---- open -------------------------------------------------------------------------- */
 
 /* `where`: "sqlite:PATH", or "memory:", which has no thread: it commits inside
@@ -149,6 +164,7 @@ void store_close(struct store *store);
 /* Numbers for new events and runs; loop's thread. */
 int64_t store_next_event(struct store *store);
 int64_t store_next_run(struct store *store);
+int64_t store_next_job(struct store *store);
 
 /* ---- write ------------------------------------------------------------------------- */
 
@@ -171,6 +187,7 @@ int store_put_definition(struct store_tx *tx, struct heed_str hash, struct heed_
 int store_put_sql(struct store_tx *tx, struct heed_str statement, struct heed_json values,
                   int64_t run_id, int32_t n);
 int store_put_cache(struct store_tx *tx, const struct store_cached *cached);
+int store_put_job(struct store_tx *tx, const struct store_job *job);
 
 #define STORE_SQL_MS_MAX 2000
 #define STORE_SQL_ROWS_MAX 1000
@@ -256,7 +273,7 @@ struct store_filter {
 	int64_t event_seq;  /* one event, or the runs of one event; 0: any */
 	int64_t parent_run; /* events emitted by this run, or their runs; 0: any */
 	struct heed_str event_id;
-	struct heed_str stream; /* of the event */
+	struct heed_str stream;     /* of the event */
 	int64_t since_us, until_us; /* events received, runs created; 0: any; until
 	                               is excluded */
 	int64_t after;              /* seq or id above this; with newest: below it */
@@ -283,14 +300,14 @@ int store_read_cache(struct store *store, struct heed_str hash, int64_t now_us,
 
 /* The events of a stream from version `from` on, at most `limit` of them (0: no bound),
  * in order. What is missing in between is the caller's to find. */
-int store_read_stream(struct store *store, struct heed_str stream, int64_t from,
-                      int64_t limit, store_event_fn *fn, void *arg,
-                      struct heed_error *error);
+int
+store_read_stream(struct store *store, struct heed_str stream, int64_t from,
+                  int64_t limit, store_event_fn *fn, void *arg, struct heed_error *error);
 /* The events of all streams from position `from` up to and without `until`, in order;
  * `stream` chooses one, or with a * at its end those that begin so; empty: all. */
-int store_read_log(struct store *store, int64_t from, int64_t until,
-                   struct heed_str stream, store_event_fn *fn, void *arg,
-                   struct heed_error *error);
+int
+store_read_log(struct store *store, int64_t from, int64_t until, struct heed_str stream,
+               store_event_fn *fn, void *arg, struct heed_error *error);
 /* The position of the newest event of any stream; 0 when there is none. */
 int
 store_read_log_end(struct store *store, int64_t *ret_position, struct heed_error *error);
@@ -305,6 +322,11 @@ typedef int store_stream_fn(void *arg, struct heed_str stream, int64_t version);
 int store_read_streams(struct store *store, struct heed_str prefix, struct heed_str after,
                        int64_t limit, store_stream_fn *fn, void *arg,
                        struct heed_error *error);
+
+/* Jobs, the newest first: one (0: any), of one state (-1: any). */
+typedef int store_job_fn(void *arg, const struct store_job *job);
+int store_read_jobs(struct store *store, int64_t id, int state, store_job_fn *fn,
+                    void *arg, struct heed_error *error);
 
 struct store_counts {
 	int64_t events;

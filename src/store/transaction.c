@@ -181,3 +181,14 @@ store_put_snapshot(struct store_tx *tx, const struct store_snapshot *snapshot)
 	op->snapshot = *snapshot;
 	return 0;
 }
+
+int
+store_put_job(struct store_tx *tx, const struct store_job *job)
+{
+	struct op *op = transaction_add(tx, OP_JOB);
+
+	if (op == NULL)
+		return HEED_E_NOMEM;
+	op->job = *job;
+	return 0;
+}

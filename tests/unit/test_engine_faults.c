@@ -135,7 +135,7 @@ settle(struct stage *stage)
 static const char *const looks[] = {
 	"select type, json_extract(body, '$.subject'),"
 	" json_remove(json_extract(body, '$.data'), '$.run', '$.text'), count(*) from "
-        "events"
+	"events"
 	" where coalesce(json_extract(body, '$.data.class'), '') <> 'unknown'"
 	" group by 1, 2, 3",
 	"select name, state, class, count(*) from runs where name <> 'bare' group by 1, "
@@ -203,9 +203,21 @@ static int complaints; /* so that one run shows all points that are wrong */
 #define complain(...)                                                                    \
 	do {                                                                             \
 		print_error(__VA_ARGS__);                                                \
-		print_error("\n# ");                                                       \
+		print_error("\n# ");                                                     \
 		complaints++;                                                            \
 	} while (0)
+
+static void
+redrive(struct stage *stage, int64_t run, bool happened)
+{
+	const struct redrive what = {.verb = happened ? REDRIVE_DONE : REDRIVE_REPEAT,
+	                             .runs = &run,
+	                             .n_runs = 1};
+	struct heed_error error = {0};
+
+	if (engine_redrive(stage->engine, &what, 1, NULL, NULL, &error) < 0)
+		fail_msg("%s", error.text);
+}
 
 /* What was cut off within a bare effect is held; a person looks, says so, and it goes on.
  * None was done twice. */
@@ -213,7 +225,6 @@ static void
 release_held(struct stage *stage, const char *what, long n)
 {
 	static char held[1 << 12];
-	struct heed_error error = {0};
 	char *at = held;
 	char *word;
 
@@ -228,9 +239,7 @@ release_held(struct stage *stage, const char *what, long n)
 
 		(void)snprintf(name, sizeof(name), "/bare/%s", strchr(word, ' ') + 1);
 		happened = *tally(&world.unkeyed, name) > 0;
-		if (engine_redrive(stage->engine, strtoll(word, NULL, 10),
-		                   happened ? "done" : "repeat", &error) < 0)
-			fail_msg("%s", error.text);
+		redrive(stage, strtoll(word, NULL, 10), happened);
 	}
 	if (!stage_settle(stage)) {
 		ask_file(path, "select id, name, state, class, text from runs", held,

@@ -553,11 +553,12 @@ redrive_held(void)
 {
 	struct store_filter filter = {.states = "held"};
 	int64_t ids[62] = {0};
-	int64_t i;
+	struct redrive what = {.verb = REDRIVE_RETRY, .runs = ids + 1};
 
 	(void)store_read_runs(stage.store, &filter, redrive_one, ids, NULL);
-	for (i = 1; i <= ids[0]; i++)
-		(void)engine_redrive(stage.engine, ids[i], "retry", NULL);
+	what.n_runs = (size_t)ids[0];
+	if (ids[0] > 0)
+		(void)engine_redrive(stage.engine, &what, ids[0], NULL, NULL, NULL);
 	turn();
 	return (size_t)ids[0];
 }

@@ -498,7 +498,8 @@ file_of_version_one_is_migrated(void **state)
 	(void)put_pair(store, tx, "a", RUN_DONE);
 	assert_int_equal(commit(loop, store, tx).code, 0);
 	store_close(store);
-	run_sqlite(place.path, "drop index events_stream; drop index events_position;"
+	run_sqlite(place.path, "drop table jobs;"
+	                       "drop index events_stream; drop index events_position;"
 	                       "drop table snapshots;"
 	                       "alter table events drop column stream;"
 	                       "alter table events drop column version;"

@@ -233,6 +233,7 @@ earlier_journals_are_summed_up(void **state)
 	assert_int_equal(sqlite3_open(place.path, &db), SQLITE_OK);
 	assert_int_equal(
 		sqlite3_exec(db,
+	                     "drop table jobs;"
 	                     "drop trigger usage_insert; drop trigger usage_update;"
 	                     "drop table usage; alter table journal drop column asked;"
 	                     "create index journal_asks on journal(at_us) where kind = 0;"
