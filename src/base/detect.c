@@ -254,17 +254,14 @@ ipv4_length(struct heed_str text, size_t at)
 
 #define IPV6_MAX 45
 
-/* A run of hex digits, colons and dots that is an address and holds a digit ("a::b" is
- * somebody's name space). */
+/* Length of the run of hex digits, colons and dots at `at`; 0 when it can be no address:
+ * too long, cut out of a word, or without two colons and a digit ("a::b" is somebody's
+ * name space). */
 static size_t
-ipv6_length(struct heed_str text, size_t at)
+ipv6_run(struct heed_str text, size_t at)
 {
-	unsigned char address[16];
-	char copy[IPV6_MAX + 1];
 	size_t n = 0, colons = 0, numbers = 0;
 
-	if (detect_at(text, at - 1) == ':')
-		return 0;
 	for (; n <= IPV6_MAX; n++) {
 		char c = detect_at(text, at + n);
 
@@ -273,16 +270,27 @@ ipv6_length(struct heed_str text, size_t at)
 		colons += c == ':';
 		numbers += detect_digit(c);
 	}
-	if (n > IPV6_MAX || colons < 2 || numbers == 0 ||
-	    detect_word(detect_at(text, at + n)))
+	return n <= IPV6_MAX && colons >= 2 && numbers > 0 &&
+	                       !detect_word(detect_at(text, at + n))
+	               ? n
+	               : 0;
+}
+
+static size_t
+ipv6_length(struct heed_str text, size_t at)
+{
+	struct heed_str run = str_head(str_from(text, at), ipv6_run(text, at));
+	unsigned char address[16];
+	char copy[IPV6_MAX + 1];
+
+	if (run.len == 0 || detect_at(text, at - 1) == ':')
 		return 0;
-	while (n > 0 &&
-	       (text.data[at + n - 1] == '.' ||
-	        (text.data[at + n - 1] == ':' && n > 1 && text.data[at + n - 2] != ':')))
-		n--;
-	memcpy(copy, text.data + at, n);
-	copy[n] = '\0';
-	return inet_pton(AF_INET6, copy, address) == 1 ? n : 0;
+	/* What ends the sentence is not of it. */
+	while (str_ends(run, ".") || (str_ends(run, ":") && !str_ends(run, "::")))
+		run.len--;
+	memcpy(copy, run.data, run.len);
+	copy[run.len] = '\0';
+	return inet_pton(AF_INET6, copy, address) == 1 ? run.len : 0;
 }
 
 static size_t

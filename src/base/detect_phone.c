@@ -102,27 +102,38 @@ is_north_american(const struct number *number)
 	       size[first + 2] == 4 && area >= '2';
 }
 
+/* A fraction's digits, or the rest of something longer. */
+static bool
+is_cut_out(struct heed_str text, size_t at)
+{
+	char before = detect_at(text, at - 1), further = detect_at(text, at - 2);
+
+	return before == '+' ||
+	       ((before == '.' || before == '-') && detect_word(further)) ||
+	       (before == '/' && detect_digit(further));
+}
+
+static bool
+is_phone(const struct number *number)
+{
+	if (number->plus)
+		return number->head[0] != '0' && number->digits >= 8 &&
+		       number->digits <= 15;
+	if (number->head[0] == '0' && number->head[1] == '0')
+		return number->head[2] != '0' && number->digits >= 10;
+	if (number->head[0] == '0')
+		return number->sizes[0] > 1 && number->digits >= 9 &&
+		       number->digits <= 12;
+	return is_north_american(number);
+}
+
 size_t
 detect_phone(struct heed_str text, size_t at)
 {
 	struct number number;
-	char before = detect_at(text, at - 1), further = detect_at(text, at - 2);
 
-	/* A fraction's digits, or the rest of something longer. */
-	if (before == '+' || ((before == '.' || before == '-') && detect_word(further)) ||
-	    (before == '/' && detect_digit(further)))
+	if (is_cut_out(text, at) || !read_number(text, at, &number) || is_date(&number) ||
+	    !is_phone(&number))
 		return 0;
-	if (!read_number(text, at, &number) || is_date(&number))
-		return 0;
-	if (number.plus)
-		return number.head[0] != '0' && number.digits >= 8 && number.digits <= 15
-		               ? number.len
-		               : 0;
-	if (number.head[0] == '0' && number.head[1] == '0')
-		return number.head[2] != '0' && number.digits >= 10 ? number.len : 0;
-	if (number.head[0] == '0')
-		return number.sizes[0] > 1 && number.digits >= 9 && number.digits <= 12
-		               ? number.len
-		               : 0;
-	return is_north_american(&number) ? number.len : 0;
+	return number.len;
 }
