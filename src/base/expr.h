@@ -24,6 +24,7 @@
 #include "heed.h"
 
 #define EXPR_TIME_MAX_MS 2000
+#define EXPR_MEMORY_MAX_MIB 256
 
 struct expr;
 struct expr_set;
@@ -37,7 +38,8 @@ void expr_set_free(struct expr_set *set); /* and its expressions; takes NULL */
  * scanned here (balance, strings, forbidden names); expr_set_check finds the rest. */
 int expr_new(struct expr_set *set, struct heed_str text, struct expr **ret_expr,
              struct heed_error *error);
-/* Compile whatever needs libjq now. On failure *ret_expr (may be NULL) is the culprit. */
+/* Compile whatever needs libjq now. On failure *ret_expr (may be NULL) is the culprit; it
+ * is left out from then on, so that another call finds the next. */
 int
 expr_set_check(struct expr_set *set, struct expr **ret_expr, struct heed_error *error);
 

@@ -4,7 +4,8 @@
  *
  * expr_lex.c cuts text into tokens and proves that it is balanced; expr_parse.c makes a
  * tree of the direct subset; expr_eval.c, expr_math.c, expr_index.c and expr_text.c
- * evaluate it; expr_jq.c hands everything else to libjq, watched by expr_watch.c.
+ * evaluate it; expr_jq.c has everything else compiled by libjq, and expr_worker.c has it
+ * evaluated in a process that may come to harm.
  */
 #ifndef HEED_BASE_EXPR_IMPL_H
 #define HEED_BASE_EXPR_IMPL_H
@@ -18,6 +19,7 @@
 #define EXPR_DEPTH_MAX 300          /* nodes from a tree's root to its deepest leaf */
 #define EXPR_SIZE_MAX (256 * 1024)  /* bytes of one text */
 #define EXPR_STRING_MAX (64u << 20) /* bytes of a string that an operator makes */
+#define EXPR_RESULT_MAX (64u << 20) /* bytes of JSON that go to libjq or come back */
 
 struct jq_state;
 
@@ -68,7 +70,8 @@ enum lex_stop {
 /* Cut `whole` from `from` on. HEED_E_CONFIG for what is unbalanced or unknown to jq. */
 int expr_lex(struct tokens *tokens, struct heed_str whole, size_t from,
              enum lex_stop stop, struct heed_error *error);
-/* HEED_E_CONFIG when a name is used that would make the expression impure. */
+/* HEED_E_CONFIG when a name is used that would make the expression impure, or a format
+ * that jq does not have. */
 int expr_lex_names(const struct tokens *tokens, struct heed_str whole,
                    struct heed_error *error);
 /* Is token `i` a bare key of an object or of a pattern? */
@@ -199,6 +202,7 @@ struct expr {
 	size_t n_roots; /* SIZE_MAX: can't be told */
 	bool direct;
 	/* For libjq only: */
+	bool broken; /* jq refuses it: the programs have null in its place */
 	size_t slot; /* its number in the program */
 	size_t skip; /* leading tokens that `node` stands for */
 	bool dot;    /* and a "." goes where they were */
@@ -221,6 +225,8 @@ struct expr_set {
 	struct jq_program *programs; /* once they were needed */
 	size_t n_programs;
 	size_t cap_programs;
+	int worker; /* process that runs the programs; 0 for none */
+	int worker_fd;
 	bool no_direct; /* tests: give everything to libjq */
 };
 
@@ -244,17 +250,42 @@ void expr_jq_free(struct expr_set *set);
 char *expr_home_hide(void);
 void expr_home_show(char *home);
 
-/* Halt `jq` when it still runs in EXPR_TIME_MAX_MS. HEED_E_NOMEM when there can be no
- * thread. */
-struct watch {
-	struct watch *next;
-	struct jq_state *jq;
-	int64_t deadline_ms;
-	bool fired;
+/* HEED_E_CONFIG with what jq says about the place `at`, in other words. Right after
+ * expr_write. */
+int expr_words(const struct expr *expr, size_t at, struct heed_str text,
+               struct heed_error *error);
+
+/* Append what `expr` may read of `input`. HEED_E_PERMANENT when that holds a whole number
+ * that a double can't hold, which is all that jq knows; HEED_E_LIMIT when it is nested
+ * too deeply or too large. */
+int expr_input_write(struct heed_buf *buf, const struct expr *expr,
+                     struct heed_json input, struct heed_error *error);
+
+/* ---- the worker process (expr_worker.c, expr_serve.c) ----------------------------- */
+
+enum worker_verdict {
+	WORKER_VALUE, /* the text is the first output */
+	WORKER_NOTHING,
+	WORKER_ERROR, /* the text is jq's message */
+	WORKER_DEEP,  /* the output is nested too deeply */
+	WORKER_LARGE, /* or too large */
 };
 
-int expr_watch(struct watch *watch, struct jq_state *jq);
-/* Stop watching; true when time was up. */
-bool expr_unwatch(struct watch *watch);
+/* What goes over the socket: one of these, then `len` bytes. */
+struct worker_frame {
+	uint32_t what; /* to the worker: the expression's slot; back: the verdict */
+	uint32_t len;
+};
+
+/* Evaluate; the reply's text goes to `reply`. HEED_E_LIMIT when it took too long or too
+ * much memory, HEED_E_TRANSIENT when there can be no worker. */
+int expr_worker_ask(struct expr_set *set, size_t slot, struct heed_str input,
+                    struct heed_buf *reply, enum worker_verdict *ret_verdict,
+                    struct heed_error *error);
+/* End it, because the programs are changed or the set goes. */
+void expr_worker_stop(struct expr_set *set);
+
+/* The worker's life: serve until the other end closes. */
+_Noreturn void expr_serve(const struct expr_set *set, int fd);
 
 #endif

@@ -13,7 +13,6 @@
 
 #include "base/error.h"
 #include "base/expr_impl.h"
-#include "base/expr_jv.h"
 #include "base/expr_write.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -53,13 +52,6 @@ keep_message(void *data, jv message)
 	jv_free(message);
 }
 
-/* Drop what a program says while it runs; there are no such functions left. */
-static void
-drop_message(void *data, jv message)
-{
-	jv_free(message);
-}
-
 /* NULL when there is no memory, or with *ret_message when jq refuses the program. */
 static jq_state *
 compile(const char *program, struct message *ret_message)
@@ -81,7 +73,7 @@ compile(const char *program, struct message *ret_message)
 		jq_teardown(&jq);
 		return NULL;
 	}
-	jq_set_error_cb(jq, drop_message, NULL);
+	jq_set_error_cb(jq, NULL, NULL);
 	return jq;
 }
 
@@ -139,8 +131,8 @@ compile_alone(const struct expr *expr, struct heed_error *error)
 	if (jq == NULL && message.text[0] == '\0')
 		return error_nomem(error);
 	if (jq == NULL)
-		return expr_fail(error, expr->whole, expr_write_place(expr, message.line),
-		                 "%s", message.text);
+		return expr_words(expr, expr_write_place(expr, message.line),
+		                  str_of(message.text), error);
 	jq_teardown(&jq);
 	return 0;
 }
@@ -180,8 +172,10 @@ find_culprit(struct expr_set *set, size_t low, size_t high, struct expr **ret_cu
 	}
 	culprit = numbered(set, low);
 	r = compile_alone(culprit, error);
-	if (r == HEED_E_CONFIG && ret_culprit != NULL)
+	if (r == HEED_E_CONFIG && ret_culprit != NULL) {
+		culprit->broken = true;
 		*ret_culprit = culprit;
+	}
 	return r;
 }
 
@@ -205,6 +199,7 @@ compile_program(struct expr_set *set, size_t index, struct expr **ret_culprit,
 		return r_culprit != 0 ? r_culprit : r;
 	}
 	HEED_TRY(r);
+	expr_worker_stop(set);
 	if (program->jq != NULL)
 		jq_teardown(&program->jq);
 	program->jq = jq;
@@ -241,6 +236,7 @@ expr_jq_compile(struct expr_set *set, struct expr **ret_culprit, struct heed_err
 void
 expr_jq_free(struct expr_set *set)
 {
+	expr_worker_stop(set);
 	for (size_t i = 0; i < set->n_programs; i++) {
 		if (set->programs[i].jq != NULL)
 			jq_teardown(&set->programs[i].jq);
@@ -252,46 +248,27 @@ expr_jq_free(struct expr_set *set)
 
 /* ---- evaluate ------------------------------------------------------------------ */
 
-/* jq's error as words: strings as they are, anything else as JSON. */
+/* What the worker said, as a result. */
 static int
-program_failed(jv message, struct heed_error *error)
+understand(enum worker_verdict verdict, struct heed_str text, struct arena *arena,
+           struct heed_json *ret_value, struct heed_error *error)
 {
-	bool is_text = jv_get_kind(message) == JV_KIND_STRING;
-	jv text = is_text ? message : jv_dump_string(message, 0);
-	int r = error_set(error, HEED_E_PERMANENT, "%s%s", jv_string_value(text),
-	                  is_text ? "" : " (not a string)");
-
-	jv_free(text);
-	return r;
-}
-
-/* The first output of the program, watched. */
-static int
-run_program(jq_state *jq, jv input, jv *ret_output, struct heed_error *error)
-{
-	struct watch watch;
-	jv output;
-
-	if (expr_watch(&watch, jq) != 0) {
-		jv_free(input);
-		return error_nomem(error);
-	}
-	jq_start(jq, input, 0);
-	output = jq_next(jq);
-	if (expr_unwatch(&watch) && !jv_is_valid(output)) {
-		jv_free(output);
+	switch (verdict) {
+	case WORKER_VALUE:
+		return json_parse(arena, text, ret_value, error);
+	case WORKER_NOTHING:
+		return HEED_E_NOTFOUND;
+	case WORKER_ERROR:
+		return error_set(error, HEED_E_PERMANENT, "%.*s", STR_ARG(text));
+	case WORKER_DEEP:
 		return error_set(error, HEED_E_LIMIT,
-		                 "the expression ran longer than %d ms",
-		                 EXPR_TIME_MAX_MS);
+		                 "the expression's result is nested too deeply (at most "
+		                 "%d)",
+		                 JSON_DEPTH_MAX);
+	default:
+		return error_set(error, HEED_E_LIMIT,
+		                 "the expression's result is too large");
 	}
-	if (jv_is_valid(output)) {
-		*ret_output = output;
-		return 0;
-	}
-	if (jv_invalid_has_msg(jv_copy(output)))
-		return program_failed(jv_invalid_get_msg(output), error);
-	jv_free(output);
-	return HEED_E_NOTFOUND;
 }
 
 int
@@ -299,17 +276,24 @@ expr_jq_eval(const struct expr *expr, struct heed_json input, struct arena *aren
              struct heed_json *ret_value, struct heed_error *error)
 {
 	struct expr_set *set = expr->set;
-	size_t index = expr->slot / JQ_PROGRAM_EXPRS;
-	jv value, output;
+	enum worker_verdict verdict;
+	struct heed_buf text, reply;
 	int r;
 
+	if (expr->broken)
+		return error_set(error, HEED_E_CONFIG, "the expression is wrong: %.*s",
+		                 STR_ARG(str_head_utf8(expr->text, 200)));
 	HEED_TRY(grow(set, error));
-	HEED_TRY(compile_program(set, index, NULL, error));
-	HEED_TRY(jv_from_json(expr, input, &value, error));
-	value = jv_array_append(
-		jv_array_append(jv_array(), jv_number((double)expr->slot)), value);
-	HEED_TRY(run_program(set->programs[index].jq, value, &output, error));
-	r = jv_to_json(output, arena, ret_value, error);
-	jv_free(output);
+	HEED_TRY(compile_program(set, expr->slot / JQ_PROGRAM_EXPRS, NULL, error));
+	buf_init(&text, EXPR_RESULT_MAX);
+	buf_init(&reply, EXPR_RESULT_MAX);
+	r = expr_input_write(&text, expr, input, error);
+	if (r == 0)
+		r = expr_worker_ask(set, expr->slot, buf_str(&text), &reply, &verdict,
+		                    error);
+	if (r == 0)
+		r = understand(verdict, buf_str(&reply), arena, ret_value, error);
+	buf_done(&reply);
+	buf_done(&text);
 	return r;
 }

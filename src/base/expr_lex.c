@@ -389,6 +389,28 @@ expr_lex_is_key(const struct tokens *tokens, size_t i)
 	       (after == ':' || after == ',' || after == '}');
 }
 
+/* jq itself finds these only when it evaluates. */
+static int
+check_format(const struct token *token, struct heed_str whole, struct heed_error *error)
+{
+	static const char *const formats[] = {"@text", "@json",   "@html",
+	                                      "@uri",  "@csv",    "@tsv",
+	                                      "@sh",   "@base64", "@base64d"};
+	const size_t n = sizeof(formats) / sizeof(formats[0]);
+	struct heed_str name = {whole.data + token->at, token->len};
+	const char *near;
+
+	for (size_t i = 0; i < n; i++)
+		if (str_is(name, formats[i]))
+			return 0;
+	(void)expr_fail(error, whole, token->at, "there is no format %.*s",
+	                STR_ARG(name));
+	near = error_nearest(name, formats, n);
+	if (near != NULL)
+		error_hint(error, "did you mean %s?", near);
+	return HEED_E_CONFIG;
+}
+
 int
 expr_lex_names(const struct tokens *tokens, struct heed_str whole,
                struct heed_error *error)
@@ -399,6 +421,8 @@ expr_lex_names(const struct tokens *tokens, struct heed_str whole,
 		bool variable = i > 0 && tokens->at[i - 1].kind == '$';
 		bool found = variable && str_is(name, "ENV");
 
+		if (token->kind == T_FORMAT)
+			HEED_TRY(check_format(token, whole, error));
 		if (token->kind != T_IDENT || expr_lex_is_key(tokens, i))
 			continue;
 		for (size_t k = 0; k < sizeof(impure) / sizeof(impure[0]) && !found;

@@ -155,7 +155,10 @@ expr_write_choice(struct heed_buf *buf, const struct expr **expr, size_t low, si
 
 	if (high - low == 1) {
 		buf_adds(buf, "(.[1]|def heed_expr: (");
-		HEED_TRY(expr_write(buf, *expr, ONE_LINE));
+		if ((*expr)->broken)
+			buf_adds(buf, "null");
+		else
+			HEED_TRY(expr_write(buf, *expr, ONE_LINE));
 		buf_adds(buf, "\n); heed_expr)");
 		*expr = expr_write_next((*expr)->next);
 		return buf_error(buf);

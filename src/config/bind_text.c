@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "config/bind_local.h"
 
+#define CULPRITS_MAX 10 /* expressions for libjq that are reported at once */
+
 /* Where an expression stands, for errors that are only found when all are compiled. */
 struct bind_origin {
 	const struct expr *expr;
@@ -121,26 +123,6 @@ find_path(const struct conf_node *node, struct heed_str dotted)
 		(void)conf_place(node, line, column, &at.line, &at.column);
 	}
 	return at;
-}
-
-/* An error within `expr`, which may be a part of the text of `node` (a template): count
- * its place from the start of the text. */
-static void
-shift_where(const struct conf_node *node, const struct expr *expr,
-            struct heed_error *error)
-{
-	size_t start = str_search(node->text, expr_text(expr));
-	int line;
-	int column;
-	int outer_line;
-	int outer_column;
-
-	if (start == node->text.len || !read_where(error->where, &line, &column))
-		return;
-	count_place(node->text, start, &outer_line, &outer_column);
-	column += line == 1 ? outer_column - 1 : 0;
-	(void)snprintf(error->where, sizeof(error->where), "%d:%d", outer_line + line - 1,
-	               column);
 }
 
 /* ---- expressions
@@ -257,23 +239,38 @@ bind_mentions(const struct bind *bind, const struct bind_origin *since, const ch
 	return false;
 }
 
+/* What is wrong with `culprit`, where it stands. */
+static int
+expr_problem(struct bind *bind, const struct expr *culprit, struct heed_error *error)
+{
+	const struct bind_origin *origin = bind->origins;
+
+	while (origin != NULL && origin->expr != culprit)
+		origin = origin->next;
+	if (culprit == NULL || origin == NULL)
+		return conf_problem(bind->problems, bind->root, error->hint, "%s",
+		                    error->text);
+	return text_problem(bind, &origin->node, error);
+}
+
 int
 bind_check_exprs(struct bind *bind)
 {
-	struct heed_error error = {0};
-	struct expr *culprit = NULL;
-	const struct bind_origin *origin;
-	int r = expr_set_check(bind->exprs, &culprit, &error);
+	int worst = 0;
 
-	if (r == 0 || r == HEED_E_NOMEM)
-		return r;
-	for (origin = bind->origins; origin != NULL; origin = origin->next) {
-		if (culprit != NULL && origin->expr == culprit) {
-			shift_where(&origin->node, culprit, &error);
-			return text_problem(bind, &origin->node, &error);
-		}
+	/* Each culprit costs some compilations of the others. */
+	for (int i = 0; i < CULPRITS_MAX; i++) {
+		struct heed_error error = {0};
+		struct expr *culprit = NULL;
+		int r = expr_set_check(bind->exprs, &culprit, &error);
+
+		if (r == 0 || r == HEED_E_NOMEM)
+			return bind_worse(worst, r);
+		worst = bind_worse(worst, expr_problem(bind, culprit, &error));
+		if (culprit == NULL)
+			break;
 	}
-	return conf_problem(bind->problems, bind->root, error.hint, "%s", error.text);
+	return worst;
 }
 
 /* ---- schemas

@@ -139,7 +139,7 @@ test_refused(void **state)
 	check_refused("a\n\xc3\xa4 {{ now }}", HEED_E_CONFIG, "\"now\" can't be used",
 	              "2:6");
 	check_refused("a\n{{ . }} {{ [1,\n foo] }}", HEED_E_CONFIG,
-	              "foo/0 is not defined", "3:2");
+	              "there is no function \"foo\"", "3:2");
 	check_refused("{{ \"a }}", HEED_E_CONFIG, "the string that starts here", "1:4");
 	check_refused("{{ .a }}", HEED_E_PERMANENT,
 	              "Cannot index number with string \"a\"", "");
