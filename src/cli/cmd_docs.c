@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "engine/action.h"
+#include "pattern/acts.h"
 #include "pattern/kinds.h"
 #include "service/case.h"
 
@@ -28,6 +29,7 @@ static const struct topic topics[] = {
 	{"models", "an entry of models:", model_options},
 	{"ask", "a question to a model (ask:)", ask_options},
 	{"retry", "when a failed attempt is made again (retry:)", retry_options},
+	{"then", "what stands beside an action", act_options},
 	{"connections", "an entry of connections:", connection_options},
 	{"test", "a case of heed test (cases:)", case_options},
 	{"limits", "bounds of the engine (limits:)", engine_limit_options},

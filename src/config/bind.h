@@ -39,8 +39,8 @@ int bind_own(struct bind *bind, void (*free_it)(void *thing), void *thing);
 /* Free everything owned, the newest first; before the arena goes. */
 void bind_free_owned(struct bind *bind);
 /* Does the text of any expression that was bound after `since` hold `text`? */
-bool bind_mentions(const struct bind *bind, const struct bind_origin *since,
-                   const char *text);
+bool
+bind_mentions(const struct bind *bind, const struct bind_origin *since, const char *text);
 /* expr_set_check, with what it finds reported where the expression stands. */
 int bind_check_exprs(struct bind *bind);
 
@@ -94,6 +94,10 @@ struct option_type {
 	const struct option *rows;
 };
 void option_schema_kinds(struct heed_buf *buf, const struct option_type *kinds, size_t n);
+/* Of a mapping with one of `n` names, each with rows of its own, and beside it `rows`
+ * (may be NULL). */
+void option_schema_choice(struct heed_buf *buf, const struct option_type *kinds, size_t n,
+                          const struct option *rows);
 /* Reference documentation of `rows` as Markdown, and as text for a terminal. */
 void option_docs_write(struct heed_buf *buf, const struct option *rows, int markdown);
 

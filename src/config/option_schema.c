@@ -321,3 +321,30 @@ option_schema_kinds(struct heed_buf *buf, const struct option_type *kinds, size_
 	}
 	buf_adds(buf, "]}");
 }
+
+void
+option_schema_choice(struct heed_buf *buf, const struct option_type *kinds, size_t n,
+                     const struct option *rows)
+{
+	size_t i;
+
+	buf_adds(buf, "{\"type\":\"object\",\"additionalProperties\":false,"
+	              "\"properties\":{");
+	for (i = 0; i < n; i++) {
+		buf_addf(buf, "%s\"%s\":{\"description\":", i > 0 ? "," : "",
+		         kinds[i].name);
+		json_write_string(buf, str_of(kinds[i].help));
+		buf_addc(buf, ',');
+		write_members(buf, kinds[i].rows, 1);
+		buf_addc(buf, '}');
+	}
+	if (rows != NULL) {
+		buf_addc(buf, ',');
+		write_properties(buf, rows, 1);
+	}
+	buf_adds(buf, "},\"oneOf\":[");
+	for (i = 0; i < n; i++)
+		buf_addf(buf, "%s{\"required\":[\"%s\"]}", i > 0 ? "," : "",
+		         kinds[i].name);
+	buf_adds(buf, "]}");
+}

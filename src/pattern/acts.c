@@ -1,6 +1,7 @@
 /*
  * acts.c - see acts.h. A mapping in the list mixes two things: what the action is (one
- * key, named after its kind) and how it is carried out (act_rows); they are bound apart.
+ * key, named after its kind) and how it is carried out (act_options); they are bound
+ * apart.
  */
 #include "pattern/acts.h"
 
@@ -10,6 +11,41 @@
 #include "base/error.h"
 #include "base/json.h"
 
+#define KINDS_MAX 48
+
+static void
+write_schema(struct heed_buf *buf, const struct option *rows)
+{
+	struct option_type kinds[KINDS_MAX];
+	size_t n;
+
+	for (n = 0; n < KINDS_MAX && action_kinds[n] != NULL; n++)
+		kinds[n] =
+			(struct option_type){action_kinds[n]->name, action_kinds[n]->help,
+		                             action_kinds[n]->options};
+	option_schema_choice(buf, kinds, n, rows);
+}
+
+static void
+acts_schema_one(struct heed_buf *buf)
+{
+	write_schema(buf, NULL);
+}
+
+void
+acts_schema_act(struct heed_buf *buf)
+{
+	write_schema(buf, act_options);
+}
+
+void
+acts_schema(struct heed_buf *buf)
+{
+	buf_adds(buf, "{\"type\":\"array\",\"items\":");
+	acts_schema_act(buf);
+	buf_addc(buf, '}');
+}
+
 static int
 bind_probe(struct bind *bind, const struct conf_node *node, void *field)
 {
@@ -18,7 +54,7 @@ bind_probe(struct bind *bind, const struct conf_node *node, void *field)
 
 static const char *const mapping_type[] = {"object", NULL};
 
-static const struct option act_rows[] = {
+const struct option act_options[] = {
 	{.name = "if",
          .kind = OPTION_EXPR,
          .offset = offsetof(struct act, condition),
@@ -40,6 +76,7 @@ static const struct option act_rows[] = {
          .offset = offsetof(struct act, probe),
          .bind = bind_probe,
          .names = mapping_type,
+         .schema = acts_schema_one,
          .help = "an action that finds out whether an unkeyed effect happened, when a "
                  "crash "
                  "left that unknown"},
@@ -79,9 +116,9 @@ unknown_kind(struct bind *bind, const struct conf_node *key)
 	size_t n = 0;
 	const struct option *row;
 
-	for (; n < 48 && action_kinds[n] != NULL; n++)
+	for (; n < KINDS_MAX && action_kinds[n] != NULL; n++)
 		names[n] = action_kinds[n]->name;
-	for (row = act_rows; row->kind != OPTION_END; row++)
+	for (row = act_options; row->kind != OPTION_END; row++)
 		names[n++] = row->name;
 	near = error_nearest(key->text, names, n);
 	if (near != NULL)
@@ -227,7 +264,7 @@ bind_parts(struct bind *bind, const struct conf_node *node, struct act *act)
 	if (conditions.keys == NULL || conditions.items == NULL)
 		return HEED_E_NOMEM;
 	for (i = 0; i < node->n; i++) {
-		if (find_row(act_rows, node->keys[i].text) != NULL) {
+		if (find_row(act_options, node->keys[i].text) != NULL) {
 			conditions.keys[conditions.n] = node->keys[i];
 			conditions.items[conditions.n++] = node->items[i];
 		} else if (what != NULL) {
@@ -245,7 +282,7 @@ bind_parts(struct bind *bind, const struct conf_node *node, struct act *act)
 		return conf_problem(bind->problems, node,
 		                    "name one, such as emit or http",
 		                    "there is no action here");
-	if (bind_record(bind, &conditions, act_rows, act) < 0)
+	if (bind_record(bind, &conditions, act_options, act) < 0)
 		return HEED_E_CONFIG;
 	return r < 0 ? r : check_probe(bind, node, act);
 }

@@ -74,6 +74,7 @@ const struct option reaction_options[] = {
          .offset = offsetof(struct reaction, then),
          .bind = acts_bind,
          .names = list_type,
+         .schema = acts_schema,
          .help = "actions, carried out in this order"},
 	OPTION_ROWS_END,
 };

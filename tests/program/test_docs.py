@@ -33,6 +33,24 @@ def test_the_schema_for_editors_knows_sources(tmp_path):
         assert place in done.stdout + done.stderr
 
 
+def test_the_schema_for_editors_knows_actions(tmp_path):
+    schema, good, bad = (tmp_path / name for name in ("schema.json", "good.json", "bad.json"))
+    then = [{"emit": {"type": "x", "data": {"a": ".event.id"}}, "if": ".event.x"},
+            {"exec": {"command": ["true", 1]}, "probe": {"http": {"url": "http://x"}}, "done": ".result"},
+            {"sql": {"statement": "select 1"}, "timeout": "5s", "retry": {"attempts": 2}}]
+    wrong = [{"emit": {"tpe": "x"}}, {"emit": {"type": "x"}, "log": {"message": "y"}}, {"if": "true"},
+             {"http": {"url": "x"}, "timout": "5s"}, {"probe": {"if": "x"}, "log": {"message": "x"}}]
+    for path, acts in ((good, then), (bad, wrong)):
+        path.write_text(json.dumps({"heed": 1, "reactions": {"r": {"on": "x", "then": acts}}}))
+    schema.write_text(subprocess.run([HEED, "docs", "--schema"], capture_output=True, text=True, check=True).stdout)
+    done = subprocess.run([HEED, "schema", "check", schema, good], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    done = subprocess.run([HEED, "schema", "check", schema, bad], capture_output=True, text=True)
+    assert done.returncode != 0
+    for i in range(5):
+        assert f"/reactions/r/then/{i}" in done.stdout + done.stderr, done.stdout
+
+
 @pytest.mark.parametrize("text", BLOCKS)
 def test_configurations_are_right(text, tmp_path):
     path = tmp_path / "heed.yaml"

@@ -259,6 +259,33 @@ test_delay_survives(void **state)
 	stage_close(&stage);
 }
 
+/* An action that does not keep to its time-out is stopped by the engine. */
+static void
+test_overdue(void **state)
+{
+	static const char hanging[] =
+		"heed: 1\nreactions:\n"
+		"  keyed: {on: asked, then: [{http: {url: http://api.test/keyed/hang/}, "
+		"timeout: 2s, retry: {attempts: 2}}]}\n"
+		"  unkeyed: {on: asked, then: [{http: {url: http://api.test/hang/, "
+	        "keyed: "
+		"false}, timeout: 2s}]}\n";
+	struct stage stage;
+
+	open_fresh(&stage, hanging);
+	send_said(&stage, 1, "", "x");
+	stage_run(&stage, 2500);
+	assert_rows(path, "select count(*) from journal where state = 0", "2;");
+	stage_run(&stage, 5000);
+	assert_rows(path, "select name, state, class from runs order by name",
+	            "keyed|3|;unkeyed|4|unknown;");
+	assert_true(stage_settle(&stage));
+	assert_rows(path, "select name, state, class from runs order by name",
+	            "keyed|6|effect;unkeyed|4|unknown;");
+	assert_rows(path, "select count(*) from journal where kind = 1", "3;");
+	stage_close(&stage);
+}
+
 /* ---- back-pressure ----------------------------------------------------------------- */
 
 static int paused, resumed;
@@ -374,6 +401,7 @@ main(void)
 		cmocka_unit_test(test_retry_after),
 		cmocka_unit_test(test_repair),
 		cmocka_unit_test(test_delay_survives),
+		cmocka_unit_test(test_overdue),
 		cmocka_unit_test(test_back_pressure),
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_duplicate_with_another_outcome),
