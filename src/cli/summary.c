@@ -11,8 +11,9 @@ static const struct {
 	const char *member;
 	const char *action;
 } telling[] = {
-	{"url", "http"},  {"statement", "sql"}, {"message", "log"}, {"type", "emit"},
-	{"args", "exec"}, {"subject", ""},      {"topic", ""},      {"to", ""},
+	{"url", "http"},  {"statement", "sql"}, {"message", "log"},
+	{"type", "emit"}, {"command", "exec"},  {"events", "emit"},
+	{"subject", ""},  {"topic", ""},        {"to", ""},
 };
 
 static const struct heed_json *
