@@ -32,6 +32,7 @@ static const struct topic topics[] = {
 	{"then", "what stands beside an action", act_options},
 	{"connections", "an entry of connections:", connection_options},
 	{"test", "a case of heed test (cases:)", case_options},
+	{"traces", "observe.traces: spans for a collector", traces_options},
 	{"limits", "bounds of the engine (limits:)", engine_limit_options},
 	{"budgets", "an entry of budgets:", budget_options},
 };

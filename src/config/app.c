@@ -235,6 +235,11 @@ const struct option app_options[] = {
          .flags = OPTION_NONEMPTY,
          .help = "the durable place: sqlite:PATH (relative to this file), or memory: for "
                  "trials"},
+	{.name = "observe",
+         .kind = OPTION_RECORD,
+         .offset = offsetof(struct app, observe),
+         .rows = observe_options,
+         .help = "what it tells of itself: traces"},
 	{.name = "admin",
          .kind = OPTION_RECORD,
          .offset = offsetof(struct app, admin),

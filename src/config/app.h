@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/source.h"
 #include "model/model.h"
+#include "observe/observe.h"
 
 struct app_source {
 	struct source *source; /* an instance, not started */
@@ -45,6 +46,7 @@ struct app {
 	struct option_list models;      /* struct model */
 	struct option_list connections; /* struct connection */
 	struct engine_limits limits;
+	struct observe observe;
 	struct redact_rules redact;
 	struct option_list budgets; /* struct budget */
 	struct app_source *sources;

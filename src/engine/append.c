@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "engine/core.h"
+#include "engine/trace.h"
 
 struct append_write {
 	struct heed_str stream;
@@ -147,7 +148,7 @@ flow_event_to_append(struct run *run, struct heed_str step, const struct append 
 		extensions[3 + i] = parts.extensions[i];
 	parts.extensions = extensions;
 	parts.n_extensions += 3;
-	parts.trace = cause->trace;
+	parts.trace = trace_out(run, step, 1);
 	parts.time_us = append->time_us;
 	parts.id = arena_printf(&run->arena, "%.*s.%zu",
 	                        STR_ARG(journal_effect_key(run, step)), n + 1);

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "config/bind.h"
 #include "engine/core.h"
+#include "engine/trace.h"
 #include "engine/prompt.h"
 #include "model/structured.h"
 
@@ -238,6 +239,7 @@ attempt(struct run *run, struct heed_str step, const struct ask *ask,
 		return HEED_E_NOMEM;
 	entry->attempt = n;
 	entry->ask = ask;
+	question.trace = trace_out(run, step, n);
 	entry->question = question;
 	entry->todo = true;
 	HEED_TRY(write_request(run, entry));

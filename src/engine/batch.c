@@ -71,8 +71,11 @@ batch_add(struct batch *batch, struct event_ref *event, size_t cause)
 	HEED_TRY(mem_grow((void **)&batch->events, &batch->cap_events,
 	                  batch->n_events + 1, sizeof(*batch->events)));
 	event->refs++;
-	batch->events[batch->n_events++] =
-		(struct batch_event){.event = event, .cause = cause};
+	batch->events[batch->n_events++] = (struct batch_event){
+		.event = event,
+		.cause = cause,
+		.came_us = loop_wall_us(batch->engine->loop),
+	};
 	return 0;
 }
 
@@ -229,6 +232,7 @@ tell_arrivals(const struct batch *batch, const struct store_result *result)
 		const struct batch_event *item = &batch->events[i];
 		struct arrival arrival = {.event = &item->event->event,
 		                          .n_runs = item->n_runs,
+		                          .came_us = item->came_us,
 		                          .duplicate = result->duplicate[i]};
 
 		if (!arrival.duplicate || item->cause == 0)

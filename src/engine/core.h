@@ -184,6 +184,7 @@ struct batch {
 	struct batch_event {
 		struct event_ref *event;
 		size_t cause;  /* the event whose run emitted it, from 1; 0: none here */
+		int64_t came_us;
 		size_t n_runs; /* that it starts */
 		bool appended; /* it is put with others, */
 		struct entry *append; /* as the first of them, by this */

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "engine/core.h"
+#include "engine/trace.h"
 
 /* What an action kind may take beyond the act's time-out before it is stopped. */
 #define OVERDUE_MS 5000
@@ -450,7 +451,7 @@ call_new(struct entry *entry)
 		.world = &run->engine->world,
 		.request = entry->value,
 		.key = entry->key,
-		.trace = run->event->event.trace,
+		.trace = trace_out(run, entry->step, entry->attempt),
 		.timeout_ms = entry->act->timeout_ms,
 		.arena = arena,
 		.generation = run->engine->world.generation,

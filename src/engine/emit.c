@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "engine/core.h"
+#include "engine/trace.h"
 
 /* `n`: its place among several, from 1; 0 when it is alone. */
 static int
@@ -18,7 +19,7 @@ emit_one(struct run *run, const struct entry *entry, struct heed_json request, u
 		.source = json_get_text(request, "source"),
 		.type = json_get_text(request, "type"),
 		.subject = json_get_text(request, "subject"),
-		.trace = run->event->event.trace,
+		.trace = trace_out(run, entry->step, entry->attempt),
 		.has_data = data != NULL,
 		.data = data != NULL ? *data : json_null(),
 		.extensions = extensions != NULL ? extensions->members : NULL,

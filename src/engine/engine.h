@@ -41,6 +41,7 @@ struct arrival {
 	const struct event *event;
 	size_t n_runs;  /* that it started */
 	bool duplicate; /* it was known: nothing was done */
+	int64_t came_us; /* when it was handed in */
 };
 
 struct engine_options {
@@ -68,7 +69,7 @@ struct engine_options {
 	/* An event was committed, or was known already. May be NULL. */
 	void (*arrived)(void *arg, const struct arrival *arrival);
 	/* A run ended. May be NULL. */
-	void (*watch)(void *arg, const struct run *run);
+	void (*watch)(void *arg, struct run *run);
 	/* A run's events were appended to a stream. May be NULL. */
 	void (*appended)(void *arg, const struct run *run);
 	void *arg;
@@ -170,5 +171,36 @@ struct effect_view {
 typedef void effect_view_fn(void *arg, const struct effect_view *effect);
 /* Call fn for each, in order. */
 void run_view_effects(const struct run *run, effect_view_fn *fn, void *arg);
+
+/* Where a run stands in its trace (trace.h). */
+struct run_trace {
+	char trace[33];
+	char parent[17]; /* the span that caused it */
+	char span[17];
+	bool sampled; /* the sender's wish */
+	int64_t created_us;
+};
+void run_view_trace(struct run *run, struct run_trace *ret_trace);
+
+/* One attempt of a step, of any kind. Borrowed from the run. */
+struct step_view {
+	enum entry_kind kind;
+	struct heed_str step;
+	int attempt;
+	enum entry_state state;
+	int64_t began_us, ended_us;
+	char span[17];
+	struct heed_str asked; /* asks: the model's name in the configuration */
+	struct heed_str model; /* what answered, as its provider calls it */
+	const struct model_usage *usage;
+	int64_t cost_nano;
+	struct heed_str action; /* effects: "http"; empty when an earlier process made it */
+	struct heed_str key;    /* of an effect */
+	struct heed_str class, detail; /* of a failure */
+	struct heed_str request, reply; /* JSON, as recorded */
+};
+typedef void step_view_fn(void *arg, const struct step_view *step);
+/* Call fn for each, in order. */
+void run_view_steps(struct run *run, step_view_fn *fn, void *arg);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "base/mem.h"
 #include "engine/core.h"
+#include "engine/trace.h"
 
 static int
 copy_texts(struct event_ref *ref, const struct event *event)
@@ -23,7 +24,14 @@ copy_texts(struct event_ref *ref, const struct event *event)
 
 	*copy = *event;
 	copy->root = json_null();
+	if (event->trace.len == 0) { /* it begins a trace */
+		copy->trace = trace_begin(&ref->texts, event->source, event->id);
+		if (copy->trace.data == NULL)
+			return HEED_E_NOMEM;
+	}
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (texts[i].to == &copy->trace && event->trace.len == 0)
+			continue;
 		*texts[i].to = arena_str(&ref->texts, texts[i].from);
 		if (texts[i].to->data == NULL)
 			return HEED_E_NOMEM;

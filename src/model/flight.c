@@ -469,6 +469,9 @@ flight_start(struct ticket *ticket, const struct model_question *question)
 		*bucket = flight;
 	}
 	r = kind->encode(model, question, &flight->arena, &flight->request, &error);
+	if (r == 0 && question->trace.len > 0)
+		codec_header(&flight->request, "traceparent",
+		             arena_str(&flight->arena, question->trace));
 	if (r == 0)
 		authorize(flight);
 	else

@@ -138,6 +138,7 @@ struct model_question {
 	/* A repair: the raw answer that was wrong and what was wrong with it. */
 	struct heed_str previous;
 	struct heed_str complaint;
+	struct heed_str trace; /* traceparent of the call; may be empty */
 	/* What expressions see (.event, .state ...): the input of rules. */
 	struct heed_json input;
 };

@@ -21,6 +21,7 @@ struct service {
 	struct store *store;
 	struct engine *engine;
 	struct tap *tap;
+	struct traces *traces; /* NULL: none */
 	struct admin *admin; /* NULL: none */
 	struct sources sources;
 	struct once once;

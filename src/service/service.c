@@ -104,6 +104,7 @@ arrived(void *arg, const struct arrival *arrival)
 	struct service *service = arg;
 	struct arena arena;
 
+	traces_arrived(service->traces, arrival, loop_wall_us(service->loop));
 	if (!is_followed(service))
 		return;
 	arena_init(&arena, 0);
@@ -132,12 +133,13 @@ log_run(const struct run *run)
 }
 
 static void
-ended(void *arg, const struct run *run)
+ended(void *arg, struct run *run)
 {
 	struct service *service = arg;
 	bool shown = false;
 	struct arena arena;
 
+	traces_ended(service->traces, run, loop_wall_us(service->loop));
 	if (is_followed(service)) {
 		arena_init(&arena, 0);
 		shown = show(service, live_run(&arena, loop_wall_us(service->loop), run));
@@ -148,9 +150,21 @@ ended(void *arg, const struct run *run)
 }
 
 static void
-drained(void *arg)
+stop(void *arg)
 {
 	loop_stop(((struct service *)arg)->loop);
+}
+
+/* Nothing is under way any more: the last spans, then the end. */
+static void
+drained(void *arg)
+{
+	struct service *service = arg;
+
+	if (service->traces != NULL)
+		traces_flush(service->traces, stop, service);
+	else
+		stop(service);
 }
 
 static void
@@ -234,6 +248,20 @@ open_admin(struct service *service, struct heed_error *error)
 }
 
 static int
+open_traces(struct service *service, struct heed_error *error)
+{
+	struct traces_world world = {
+		.loop = service->loop,
+		.http = service->http,
+		.name = service->app->name,
+		.model = find_model,
+		.arg = service,
+	};
+
+	return traces_new(&service->app->observe.traces, &world, &service->traces, error);
+}
+
+static int
 make(struct service *service, struct heed_error *error)
 {
 	struct app *app = service->app;
@@ -250,6 +278,7 @@ make(struct service *service, struct heed_error *error)
 	service->tap = tap_new(service->loop);
 	if (service->tap == NULL)
 		return error_nomem(error);
+	HEED_TRY(open_traces(service, error));
 	HEED_TRY(make_engine(service, error));
 	HEED_TRY(open_admin(service, error));
 	/* A bound on the size of files is a full disk, a reader of the log that is gone
@@ -313,6 +342,7 @@ service_close(struct service *service)
 	sources_stop(&service->sources);
 	admin_close(service->admin);
 	engine_free(service->engine);
+	traces_free(service->traces);
 	tap_free(service->tap);
 	store_close(service->store);
 	if (service->gateway != NULL)
