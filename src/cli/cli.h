@@ -106,6 +106,7 @@ extern const struct command
 	cmd_runs,
 	cmd_schema,
 	cmd_send,
+	cmd_state,
 	cmd_tap,
 	cmd_test,
 	cmd_version,

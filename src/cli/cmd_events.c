@@ -14,6 +14,7 @@ static const struct cli_option options[] = {
 	{"--type", "TYPE", "of this type only"},
 	{"--source", "SOURCE", "from this source only"},
 	{"--id", "ID", "with this id only"},
+	{"--stream", "STREAM", "of this stream only, such as order/o-17"},
 	CLI_PERIOD_OPTIONS,
 	{"--json", NULL, "one JSON object a line, the whole event in \"body\""},
 	{NULL, NULL, NULL},
@@ -47,6 +48,11 @@ print_row(void *arg, const struct store_event *event)
 	out_cell(&buf, event->id, 36);
 	buf_addc(&buf, ' ');
 	(void)out_text(&buf, event->source, 40);
+	if (event->version > 0) {
+		buf_adds(&buf, "  ");
+		(void)out_text(&buf, event->stream, 40);
+		buf_addf(&buf, " version %lld", (long long)event->version);
+	}
 	if (event->parent_run > 0)
 		buf_addf(&buf, "  (emitted by run %lld)", (long long)event->parent_run);
 	buf_addc(&buf, '\n');
@@ -60,6 +66,7 @@ look(const struct cli_args *args, struct store *store, struct heed_error *error)
 		.type = str_of(cli_value(args, "--type")),
 		.source = str_of(cli_value(args, "--source")),
 		.event_id = str_of(cli_value(args, "--id")),
+		.stream = str_of(cli_value(args, "--stream")),
 		.newest = true,
 	};
 

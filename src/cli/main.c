@@ -16,6 +16,7 @@ const struct command *const commands[] = {
 	&cmd_events,
 	&cmd_runs,
 	&cmd_explain,
+	&cmd_state,
 	&cmd_cost,
 	&cmd_budget,
 	&cmd_reload,

@@ -67,6 +67,9 @@ record_event(struct arena *arena, const struct store_event *event, bool with_bod
 	set_time(&build, "received", event->received_us);
 	set_number(&build, "by_run", event->parent_run);
 	set_text(&build, "trace", event->trace);
+	set_text(&build, "stream", event->stream);
+	set_number(&build, "version", event->version);
+	set_number(&build, "position", event->position);
 	if (with_body)
 		set_json(&build, "body", event->body);
 	return finish(&build);

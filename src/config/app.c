@@ -214,6 +214,28 @@ static const struct option admin_options[] = {
 	OPTION_ROWS_END,
 };
 
+static const struct option api_options[] = {
+	{.name = "listen",
+         .kind = OPTION_TEXT,
+         .offset = offsetof(struct app_api, listen),
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .help = "address and port, or unix:/path; port 0 takes a free one"},
+	{.name = "bearer",
+         .kind = OPTION_SECRET,
+         .offset = offsetof(struct app_api, bearer),
+         .flags = OPTION_NONEMPTY,
+         .help = "token that requests must show as \"Authorization: Bearer TOKEN\""},
+	{.name = "wait",
+         .kind = OPTION_DURATION,
+         .offset = offsetof(struct app_api, wait_ms),
+         .fallback = "10s",
+         .min = 0,
+         .max = 600000,
+         .help = "how long a command waits for its decision unless it says so itself "
+                 "(Prefer: wait=SECONDS) before it is answered 202"},
+	OPTION_ROWS_END,
+};
+
 const struct option app_options[] = {
 	{.name = "heed",
          .kind = OPTION_INT,
@@ -245,6 +267,12 @@ const struct option app_options[] = {
          .offset = offsetof(struct app, admin),
          .rows = admin_options,
          .help = "how commands reach the running heed"},
+	{.name = "api",
+         .kind = OPTION_RECORD,
+         .offset = offsetof(struct app, api),
+         .rows = api_options,
+         .help = "HTTP for other programs: entities' states and events, commands that "
+                 "wait for their decision, the feed of all events"},
 	{.name = "models",
          .kind = OPTION_MAP,
          .offset = offsetof(struct app, models),
@@ -277,7 +305,8 @@ const struct option app_options[] = {
          .names = mapping_type,
          .rows = entity_options,
          .flags = OPTION_NAMED,
-         .help = "event-sourced entities whose commands rules and a model decide, by name"},
+         .help = "event-sourced entities whose commands rules and a model decide, by "
+                 "name"},
 	{.name = "sagas",
          .kind = OPTION_CUSTOM,
          .bind = bind_sagas,
@@ -362,6 +391,24 @@ check_connections(struct app *app)
 	return worst;
 }
 
+/* Whoever reaches it may read all entities and send commands. */
+static void
+warn_of_api(struct app *app)
+{
+	static const char *const own[] = {"127.", "localhost:", "[::1]:", "unix:"};
+	size_t i;
+
+	if (app->api.listen.len == 0 || app->api.bearer.len > 0)
+		return;
+	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (str_starts(app->api.listen, own[i]))
+			return;
+	(void)conf_problem(&app->warnings, conf_get(app->root, "api"),
+	                   "add bearer: ${API_TOKEN}, or listen on 127.0.0.1",
+	                   "warning: the api is open to everyone who reaches %.*s",
+	                   STR_ARG(app->api.listen));
+}
+
 static int
 check_whole(struct app *app)
 {
@@ -371,6 +418,7 @@ check_whole(struct app *app)
 	int expressions = bind_check_exprs(&app->bind);
 
 	app_warn_of_prices(app);
+	warn_of_api(app);
 	return models < 0        ? models
 	       : connections < 0 ? connections
 	       : budgets < 0     ? budgets

@@ -24,6 +24,12 @@ struct app_admin {
 	struct heed_str socket; /* path, "none", or empty: beside the store */
 };
 
+struct app_api {
+	struct heed_str listen; /* empty: there is none */
+	struct heed_str bearer;
+	int64_t wait_ms;
+};
+
 struct app {
 	struct generation generation;
 	/* Called before it is freed, when it is one of app_open; may be NULL. */
@@ -43,6 +49,7 @@ struct app {
 	struct heed_str name;
 	struct heed_str store;
 	struct app_admin admin;
+	struct app_api api;
 	struct option_list models;      /* struct model */
 	struct option_list connections; /* struct connection */
 	struct engine_limits limits;

@@ -26,6 +26,7 @@
 #include "loop/unix_socket.h"
 
 #define BODY_DEFAULT ((size_t)1024 * 1024)
+#define ANSWERS_OUT_S 1 /* at the end, for answers to go out */
 
 struct server_exchange {
 	struct http_exchange public;       /* first: the two are the same to others */
@@ -54,6 +55,8 @@ struct http_server {
 	char *socket_path;
 	pthread_mutex_t lock; /* of `open` and `closing` */
 	TAILQ_HEAD(, server_exchange) open;
+	size_t answering; /* forwarded ones whose answer has not gone out */
+	pthread_cond_t answered;
 	struct http_streams streams;
 	_Atomic bool quiet;
 };
@@ -131,6 +134,15 @@ exchange_free(struct server_exchange *exchange)
 }
 
 static void
+note_answered(struct http_server *server)
+{
+	(void)pthread_mutex_lock(&server->lock);
+	server->answering--;
+	(void)pthread_cond_signal(&server->answered);
+	(void)pthread_mutex_unlock(&server->lock);
+}
+
+static void
 complete(void *arg, struct MHD_Connection *connection, void **context,
          enum MHD_RequestTerminationCode code)
 {
@@ -145,6 +157,8 @@ complete(void *arg, struct MHD_Connection *connection, void **context,
 		MHD_destroy_response(exchange->response);
 	if (exchange->stream != NULL)
 		http_stream_over(exchange->stream);
+	if (exchange->forwarded)
+		note_answered(exchange->server);
 	*context = NULL;
 	/* A post that is under way cannot be called back: it frees the exchange. */
 	if (exchange->posted)
@@ -317,6 +331,7 @@ http_server_reply(struct http_exchange *public, int status, struct MHD_Response 
 		return;
 	(void)pthread_mutex_lock(&server->lock);
 	TAILQ_REMOVE(&server->open, exchange, link);
+	server->answering++;
 	(void)pthread_mutex_unlock(&server->lock);
 	MHD_resume_connection(exchange->connection);
 }
@@ -492,6 +507,7 @@ http_server_new(struct loop *loop, const struct http_server_options *options,
 		server->options.body_max = BODY_DEFAULT;
 	TAILQ_INIT(&server->open);
 	(void)pthread_mutex_init(&server->lock, NULL);
+	(void)pthread_cond_init(&server->answered, NULL);
 	if (strncmp(options->listen, "unix:", 5) == 0)
 		r = listen_unix(server, options->listen + 5, error);
 	else
@@ -544,6 +560,21 @@ first_open(struct http_server *server)
 	return first;
 }
 
+/* To close at once would cut off what was answered just now. */
+static void
+let_answers_out(struct http_server *server)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ANSWERS_OUT_S;
+	(void)pthread_mutex_lock(&server->lock);
+	while (server->answering > 0 &&
+	       pthread_cond_timedwait(&server->answered, &server->lock, &until) == 0)
+		;
+	(void)pthread_mutex_unlock(&server->lock);
+}
+
 void
 http_server_free(struct http_server *server)
 {
@@ -556,6 +587,7 @@ http_server_free(struct http_server *server)
 		http_answer(&exchange->public, 503, "text/plain",
 		            HEED_STR("shutting down\n"), NULL, 0);
 	http_streams_end(&server->streams);
+	let_answers_out(server);
 	if (server->daemon != NULL)
 		MHD_stop_daemon(server->daemon);
 	http_streams_forget(&server->streams);
@@ -564,6 +596,7 @@ http_server_free(struct http_server *server)
 	if (server->socket_path != NULL)
 		(void)unlink(server->socket_path);
 	mem_free(server->socket_path);
+	(void)pthread_cond_destroy(&server->answered);
 	(void)pthread_mutex_destroy(&server->lock);
 	mem_free(server);
 }

@@ -9,6 +9,7 @@
 #include "service/service.h"
 
 struct admin;
+struct api;
 struct tap;
 
 /* What a running heed is made of, in order of making; unmade in reverse. */
@@ -23,6 +24,7 @@ struct service {
 	struct tap *tap;
 	struct traces *traces; /* NULL: none */
 	struct admin *admin; /* NULL: none */
+	struct api *api;     /* NULL: none */
 	struct sources sources;
 	struct once once;
 	bool stopping;

@@ -65,6 +65,9 @@ check_fixed(const struct app *was, const struct app *is, struct heed_error *erro
 		return needs_restart("name", error);
 	if (!str_eq(was->admin.socket, is->admin.socket))
 		return needs_restart("admin.socket", error);
+	if (!str_eq(was->api.listen, is->api.listen) ||
+	    !str_eq(was->api.bearer, is->api.bearer))
+		return needs_restart("api", error);
 	return 0;
 }
 

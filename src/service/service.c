@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/admin.h"
+#include "service/api.h"
 #include "service/live.h"
 #include "service/local.h"
 #include "service/reload.h"
@@ -147,6 +148,15 @@ ended(void *arg, struct run *run)
 	}
 	if (!shown)
 		log_run(run);
+	api_run_ended(service->api, run);
+}
+
+static void
+appended(void *arg, const struct run *run)
+{
+	struct service *service = arg;
+
+	api_run_appended(service->api, run);
 }
 
 static void
@@ -218,6 +228,7 @@ make_engine(struct service *service, struct heed_error *error)
 		.revive = revive,
 		.arrived = arrived,
 		.watch = ended,
+		.appended = appended,
 		.arg = service,
 	};
 
@@ -281,6 +292,7 @@ make(struct service *service, struct heed_error *error)
 	HEED_TRY(open_traces(service, error));
 	HEED_TRY(make_engine(service, error));
 	HEED_TRY(open_admin(service, error));
+	HEED_TRY(api_open(service, &service->api, error));
 	/* A bound on the size of files is a full disk, a reader of the log that is gone
 	 * no reason to go as well. */
 	(void)signal(SIGXFSZ, SIG_IGN);
@@ -341,6 +353,7 @@ service_close(struct service *service)
 	once_end(&service->once);
 	sources_stop(&service->sources);
 	admin_close(service->admin);
+	api_close(service->api);
 	engine_free(service->engine);
 	traces_free(service->traces);
 	tap_free(service->tap);

@@ -147,8 +147,7 @@ query_run(struct store *store, struct query *query, query_fn *fn, void *arg,
 	r = sqlite3_prepare_v2(store->reader, query->sql.data, (int)query->sql.len, &st,
 	                       NULL);
 	for (i = 0; r == SQLITE_OK && i < query->n; i++)
-		r = sqlite3_bind_text64(st, i + 1, query->values[i].data,
-		                        query->values[i].len, SQLITE_STATIC, SQLITE_UTF8);
+		r = row_bind_text(st, i + 1, query->values[i]); /* never NULL */
 	while (r == SQLITE_OK && (r = sqlite3_step(st)) == SQLITE_ROW) {
 		result = fn(arg, st);
 		if (result != 0)

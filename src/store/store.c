@@ -189,6 +189,8 @@ store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
+	while (store->look_first != NULL)
+		loop_turn(store->loop);
 	line_stop(store);
 	store_close(store->aside);
 	store->driver->close(store);

@@ -157,8 +157,8 @@ int store_open(struct loop *loop, struct heed_str where, struct store **ret_stor
  * HEED_E_NEWER; HEED_E_UNSUPPORTED when it has yet to be migrated. */
 int store_open_readonly(struct heed_str where, struct store **ret_store,
                         struct heed_error *error);
-/* Waits for commits under way; their `done` still comes, on the loop, afterwards. All
- * reads must be done. Takes NULL. */
+/* Waits for commits under way; their `done` still comes, on the loop, afterwards. Reads
+ * aside are waited for, too, with turns of the loop. Takes NULL. */
 void store_close(struct store *store);
 
 /* Numbers for new events and runs; loop's thread. */

@@ -310,9 +310,12 @@ assert_streams(struct store *store, const char *prefix, const char *after, int64
 {
 	struct listing listing = {""};
 
-	assert_int_equal(store_read_streams(store, str_of(prefix), str_of(after), limit,
-	                                    list_stream, &listing, NULL),
-	                 0);
+	assert_int_equal(
+		store_read_streams(
+			store, str_of(prefix),
+			(struct heed_str){after[0] != '\0' ? after : NULL, strlen(after)},
+			limit, list_stream, &listing, NULL),
+		0);
 	assert_string_equal(listing.text, want);
 }
 
