@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kit import HEED, event
+from kit import HEED, event, until
 from test_reaction import CONFIG
 
 RUNS = "select count(*) from runs where name = 'enrich' and state = 5"
@@ -115,7 +115,7 @@ def test_a_full_disk(heed):
             refusal = error
     assert refusal.code == 503 and refusal.headers["Retry-After"]
     assert "send it again" in refusal.read().decode()
-    assert any("the store cannot be written; trying again" in line for line in heed.log)
+    until(lambda: any("the store cannot be written; trying again" in line for line in heed.log))
     resource.prlimit(heed.process.pid, resource.RLIMIT_FSIZE, limits)
     heed.until(RUNS, [(accepted,)])
     heed.post(event(accepted))
