@@ -47,7 +47,7 @@ buf_reserve(struct heed_buf *buf, size_t extra)
 	need = buf->len + extra + 1;
 	if (need <= buf->cap)
 		return buf->data + buf->len;
-	cap = buf->cap > 0 ? buf->cap : 64;
+	cap = buf->cap > 0 ? buf->cap : 256;
 	while (cap < need)
 		cap *= 2;
 	grown = mem_resize(buf->data, cap);
@@ -117,6 +117,27 @@ buf_addv(struct heed_buf *buf, const char *format, va_list args)
 		buf_commit(buf, (size_t)len);
 	}
 	va_end(again);
+}
+
+void
+buf_add_uint(struct heed_buf *buf, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	buf_add(buf, (struct heed_str){digits + at, sizeof(digits) - at});
+}
+
+void
+buf_add_int(struct heed_buf *buf, int64_t number)
+{
+	if (number < 0)
+		buf_addc(buf, '-');
+	buf_add_uint(buf, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
 }
 
 void

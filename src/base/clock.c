@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t
@@ -66,19 +67,40 @@ clock_civil(int64_t days, int *ret_year, int *ret_month, int *ret_day)
 	*ret_year = (int)(y + era * 400 + (*ret_month <= 2));
 }
 
+static void
+put_digits(char *to, int n, int value)
+{
+	while (n-- > 0) {
+		to[n] = (char)('0' + value % 10);
+		value /= 10;
+	}
+}
+
 struct heed_str
 clock_text(char place[CLOCK_TEXT_SIZE], int64_t wall_us)
 {
+	static const char tail[] = "-00-00T00:00:00.000Z";
 	int64_t ms = wall_us / 1000 - (wall_us % 1000 < 0);
 	int64_t days = ms / 86400000 - (ms % 86400000 < 0);
 	int64_t rest = ms - days * 86400000;
-	int year, month, day, len;
+	int year, month, day;
+	size_t len = 4;
+	char *to;
 
 	clock_civil(days, &year, &month, &day);
-	len = snprintf(place, CLOCK_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-	               year, month, day, (int)(rest / 3600000), (int)(rest / 60000 % 60),
-	               (int)(rest / 1000 % 60), (int)(rest % 1000));
-	return (struct heed_str){place, len > 0 ? (size_t)len : 0};
+	/* By hand, for every event has a time. */
+	if (year >= 0 && year <= 9999)
+		put_digits(place, 4, year);
+	else
+		len = (size_t)snprintf(place, CLOCK_TEXT_SIZE - sizeof(tail), "%d", year);
+	to = memcpy(place + len, tail, sizeof(tail));
+	put_digits(to + 1, 2, month);
+	put_digits(to + 4, 2, day);
+	put_digits(to + 7, 2, (int)(rest / 3600000));
+	put_digits(to + 10, 2, (int)(rest / 60000 % 60));
+	put_digits(to + 13, 2, (int)(rest / 1000 % 60));
+	put_digits(to + 16, 3, (int)(rest % 1000));
+	return (struct heed_str){place, len + sizeof(tail) - 1};
 }
 
 void

@@ -36,11 +36,17 @@ id_random(void *bytes, size_t len)
 static struct heed_str
 write_uuid(char place[ID_UUID_SIZE], const unsigned char b[16])
 {
-	(void)snprintf(
-		place, ID_UUID_SIZE,
-		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-		b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
-		b[12], b[13], b[14], b[15]);
+	static const char hex[] = "0123456789abcdef";
+	char *to = place;
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*to++ = '-';
+		*to++ = hex[b[i] >> 4];
+		*to++ = hex[b[i] & 15];
+	}
+	*to = '\0';
 	return (struct heed_str){place, ID_UUID_SIZE - 1};
 }
 

@@ -20,6 +20,23 @@ static const char escapes[256] = {
 	[28] = 'u',   [29] = 'u',    [30] = 'u',   [31] = 'u',   [127] = 'u',
 };
 
+/* May any of the eight bytes have to be escaped? Control characters are below 0x20, the
+ * others equal one of three; a byte of a longer sequence never does. */
+static bool
+is_special(const char *eight)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	const uint64_t highs = 0x80 * ones;
+	uint64_t x, quote, slash, del;
+
+	memcpy(&x, eight, sizeof(x));
+	quote = x ^ ('"' * ones);
+	slash = x ^ ('\\' * ones);
+	del = x ^ (0x7f * ones);
+	return (((x - 0x20 * ones) | (quote - ones) | (slash - ones) | (del - ones)) &
+	        ~x & highs) != 0;
+}
+
 static void
 write_escaped(struct heed_buf *buf, struct heed_str text)
 {
@@ -27,8 +44,13 @@ write_escaped(struct heed_buf *buf, struct heed_str text)
 	size_t i;
 
 	for (i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.data[i];
+		unsigned char c;
 
+		while (i + 8 <= text.len && !is_special(text.data + i))
+			i += 8;
+		if (i == text.len)
+			break;
+		c = (unsigned char)text.data[i];
 		if (escapes[c] == 0)
 			continue;
 		buf_add(buf, (struct heed_str){text.data + start, i - start});
@@ -177,10 +199,10 @@ write_value(struct heed_buf *buf, struct heed_json value, enum json_style style,
 		buf_adds(buf, value.boolean ? "true" : "false");
 		break;
 	case HEED_INT:
-		buf_addf(buf, "%lld", (long long)value.i64);
+		buf_add_int(buf, value.i64);
 		break;
 	case HEED_UINT:
-		buf_addf(buf, "%llu", (unsigned long long)value.u64);
+		buf_add_uint(buf, value.u64);
 		break;
 	case HEED_REAL:
 		json_write_real(buf, value.f64);

@@ -55,10 +55,12 @@ add_field(struct heed_buf *line, const struct log_field *field)
 		json_write_string(line, str_of(field->name));
 		buf_addc(line, ':');
 	} else {
-		buf_addf(line, " %s=", field->name);
+		buf_addc(line, ' ');
+		buf_adds(line, field->name);
+		buf_addc(line, '=');
 	}
 	if (field->is_number)
-		buf_addf(line, "%lld", (long long)field->number);
+		buf_add_int(line, field->number);
 	else if (form == LOG_JSON)
 		json_write_string(line, str_head_utf8(field->text, 4096));
 	else

@@ -71,6 +71,9 @@ void buf_reset(struct heed_buf *buf);
 void buf_add(struct heed_buf *buf, struct heed_str text);
 void buf_adds(struct heed_buf *buf, const char *text);
 void buf_addc(struct heed_buf *buf, char c);
+/* A decimal number. */
+void buf_add_int(struct heed_buf *buf, int64_t number);
+void buf_add_uint(struct heed_buf *buf, uint64_t number);
 void buf_addf(struct heed_buf *buf, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void buf_addv(struct heed_buf *buf, const char *format, va_list args);

@@ -24,15 +24,22 @@
 
 /* ---- which price ------------------------------------------------------------------- */
 
+/* Gateways put the vendor in front. */
+static struct heed_str
+without_vendor(struct heed_str name)
+{
+	for (size_t slash = str_find(name, '/'); slash < name.len;
+	     slash = str_find(name, '/'))
+		name = str_from(name, slash + 1);
+	return name;
+}
+
 bool
 price_names(struct heed_str name, const struct price_row *row)
 {
 	struct heed_str rest;
 
-	/* Gateways put the vendor in front. */
-	for (size_t slash = str_find(name, '/'); slash < name.len;
-	     slash = str_find(name, '/'))
-		name = str_from(name, slash + 1);
+	name = without_vendor(name);
 	if (!str_starts(name, row->name))
 		return false;
 	rest = str_from(name, strlen(row->name));
@@ -58,10 +65,12 @@ price_find(struct heed_str name, int64_t input, int64_t at_us)
 	const char *today = clock_text(place, at_us).data;
 	const struct price_row *best = NULL;
 
-	for (size_t i = 0; i < price_list_n; i++) {
+	name = without_vendor(name);
+	for (size_t i = 0; i < price_list_n && name.len > 0; i++) {
 		const struct price_row *row = &price_list[i];
 
-		if ((row->above == 0 || input > row->above) &&
+		if (row->name[0] == name.data[0] &&
+		    (row->above == 0 || input > row->above) &&
 		    (at_us == 0 || strncmp(row->since, today, strlen(row->since)) <= 0) &&
 		    is_better(row, best) && price_names(name, row))
 			best = row;
@@ -113,28 +122,33 @@ add_cost(int64_t tokens, int64_t rate, int64_t *whole, int64_t *rest)
 	*rest += part % MILLION;
 }
 
-int64_t
-model_cost(const struct model *model, struct heed_str answered_by,
-           const struct model_usage *usage, int64_t at_us, bool *ret_known)
+static int64_t
+cost_at(const struct model_price *price, const struct model_usage *usage)
 {
-	const struct model_price *price =
-		price_of(model, answered_by, usage->input, at_us);
 	int64_t input = clamp(usage->input, TOKENS_MAX);
 	int64_t cached = clamp(usage->cached_input, input);
 	int64_t written = clamp(usage->cache_write, input - cached);
 	int64_t reasoning = clamp(usage->reasoning, clamp(usage->output, TOKENS_MAX));
 	int64_t whole = 0, rest = 0;
 
-	if (ret_known != NULL)
-		*ret_known = price != NULL;
-	if (price == NULL)
-		return 0;
 	add_cost(input - cached - written, price->input, &whole, &rest);
 	add_cost(cached, price->cached_input, &whole, &rest);
 	add_cost(written, price->cache_write, &whole, &rest);
 	add_cost(usage->output - reasoning, price->output, &whole, &rest);
 	add_cost(reasoning, price->reasoning, &whole, &rest);
 	return whole + (rest + MILLION / 2) / MILLION;
+}
+
+int64_t
+model_cost(const struct model *model, struct heed_str answered_by,
+           const struct model_usage *usage, int64_t at_us, bool *ret_known)
+{
+	const struct model_price *price =
+		price_of(model, answered_by, usage->input, at_us);
+
+	if (ret_known != NULL)
+		*ret_known = price != NULL;
+	return price != NULL ? cost_at(price, usage) : 0;
 }
 
 int64_t
@@ -217,6 +231,7 @@ model_cost_max(const struct model *model, const struct model_question *question,
 {
 	struct heed_str none = {NULL, 0};
 	struct model_usage usage = {0};
+	const struct model_price *price;
 	int64_t most = 0;
 
 	/* A token is at least one byte. The schema may be sent twice: as a form, and
@@ -225,14 +240,15 @@ model_cost_max(const struct model *model, const struct model_question *question,
 	                        2 * schema_bytes(question) + json_bytes(model->extra, 0));
 	usage.input += BOUND_EXTRA_TOKENS;
 	usage.output = output_bound(model, question);
+	price = price_of(model, none, usage.input, at_us);
 	/* All of the prompt written to the cache, all of the answer thought: whichever is
 	 * dearer. */
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 4 && price != NULL; i++) {
 		int64_t cost;
 
 		usage.cache_write = i % 2 != 0 ? usage.input : 0;
 		usage.reasoning = i / 2 != 0 ? usage.output : 0;
-		cost = model_cost(model, none, &usage, at_us, NULL);
+		cost = cost_at(price, &usage);
 		if (cost > most)
 			most = cost;
 	}

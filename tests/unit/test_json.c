@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -93,9 +94,9 @@ static void
 test_compare(void **state)
 {
 	static const char ordered[] = "[null,false,true,-1,0.5,1,9007199254740992,"
-	                              "9007199254740993,1e300,\"\",\"a\","
+				      "9007199254740993,1e300,\"\",\"a\","
 				      "\"b\",[],[0],[0,1],[1],{},{\"a\":1},{\"a\":2},{"
-	                              "\"a\":1,\"b\":0},{\"b\":0}]";
+				      "\"a\":1,\"b\":0},{\"b\":0}]";
 	struct arena arena;
 	struct heed_json all;
 	uint32_t i;
@@ -134,13 +135,44 @@ test_pointer(void **state)
 	arena_done(&arena);
 }
 
+/* What is escaped in a long text is what is escaped alone, at every place of it. */
+static void
+escapes_at_every_place(void **state)
+{
+	char text[24], wanted[64];
+	int c;
+	size_t i;
+
+	for (c = 0; c < 128; c++) {
+		char one = (char)c;
+		struct heed_buf alone, whole;
+
+		buf_init(&alone, 0);
+		json_write_string(&alone, (struct heed_str){&one, 1});
+		for (i = 0; i < sizeof(text); i++) {
+			memset(text, 'a', sizeof(text));
+			text[i] = one;
+			(void)snprintf(wanted, sizeof(wanted), "\"%.*s%.*s%.*s\"", (int)i,
+			               "aaaaaaaaaaaaaaaaaaaaaaaa", (int)alone.len - 2,
+			               alone.data + 1, (int)(sizeof(text) - 1 - i),
+			               "aaaaaaaaaaaaaaaaaaaaaaaa");
+			buf_init(&whole, 0);
+			json_write_string(&whole, (struct heed_str){text, sizeof(text)});
+			assert_string_equal(whole.data, wanted);
+			buf_done(&whole);
+		}
+		buf_done(&alone);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers),   cmocka_unit_test(test_text),
-		cmocka_unit_test(test_malformed), cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_compare),   cmocka_unit_test(test_pointer),
+		cmocka_unit_test(test_numbers),           cmocka_unit_test(test_text),
+		cmocka_unit_test(test_malformed),         cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_compare),           cmocka_unit_test(test_pointer),
+		cmocka_unit_test(escapes_at_every_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
