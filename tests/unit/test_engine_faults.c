@@ -138,8 +138,8 @@ static const char *const looks[] = {
 	"events"
 	" where coalesce(json_extract(body, '$.data.class'), '') <> 'unknown'"
 	" group by 1, 2, 3",
-	"select name, state, class, count(*) from runs where name <> 'bare' group by 1, "
-	"2, 3",
+	("select name, state, class, count(*) from runs where name <> 'bare'"
+         " group by 1, 2, 3"),
 	"select * from ledger order by 1, 2",
 	"select count(*) from events group by source, id having count(*) > 1",
 };
