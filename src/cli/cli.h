@@ -96,6 +96,7 @@ extern const struct command
 	cmd_budget,
 	cmd_check,
 	cmd_cost,
+	cmd_dev,
 	cmd_dlq,
 	cmd_docs,
 	cmd_echo,

@@ -6,6 +6,7 @@
 
 #include "action/connection.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "engine/action.h"
 #include "pattern/acts.h"
@@ -14,6 +15,7 @@
 
 static const struct cli_option options[] = {
 	{"--markdown", NULL, "as Markdown"},
+	{"--json", NULL, "one JSON object a topic, with its JSON Schema"},
 	{"--schema", NULL, "the JSON Schema of a configuration file, for editors"},
 	{NULL, NULL, NULL},
 };
@@ -60,6 +62,17 @@ all_topics(struct topic all[TOPICS_MAX])
 	return n;
 }
 
+/* One line: {"topic", "help", "schema"}. */
+static void
+write_json(struct heed_buf *buf, const struct topic *topic)
+{
+	buf_addf(buf, "{\"topic\":\"%s\",\"help\":", topic->name);
+	json_write_string(buf, str_of(topic->help));
+	buf_adds(buf, ",\"schema\":");
+	option_schema_write(buf, topic->rows);
+	buf_adds(buf, "}\n");
+}
+
 static int
 print_index(const struct topic *all, size_t n)
 {
@@ -88,6 +101,52 @@ unknown_topic(const char *word, const struct topic *all, size_t n)
 	return CLI_USAGE;
 }
 
+static const struct topic *
+find_topic(const struct topic *all, size_t n, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(all[i].name, word) == 0)
+			return &all[i];
+	return NULL;
+}
+
+static void
+write_topic(struct heed_buf *buf, const struct cli_args *args, const struct topic *topic)
+{
+	bool markdown = cli_has(args, "--markdown");
+
+	if (cli_has(args, "--json")) {
+		write_json(buf, topic);
+		return;
+	}
+	buf_addf(buf, "%s%s: %s\n\n", markdown ? "## " : "", topic->name, topic->help);
+	option_docs_write(buf, topic->rows, markdown);
+}
+
+static int
+print_topics(const struct cli_args *args, const struct topic *all, size_t n)
+{
+	struct heed_buf buf;
+	size_t i;
+	int word;
+
+	buf_init(&buf, 0);
+	for (word = 0; word < args->n_words; word++) {
+		const struct topic *topic = find_topic(all, n, args->words[word]);
+
+		if (topic == NULL) {
+			buf_done(&buf);
+			return unknown_topic(args->words[word], all, n);
+		}
+		write_topic(&buf, args, topic);
+	}
+	for (i = 0; i < n && args->n_words == 0; i++)
+		write_topic(&buf, args, &all[i]);
+	return cli_print(&buf);
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -96,43 +155,24 @@ run(int argc, char **argv)
 	struct heed_buf buf;
 	size_t n = all_topics(all);
 	int r = cli_parse(&cmd_docs, argc, argv, &args);
-	int word;
 
 	if (r != 0 || args.command == NULL)
 		return r;
-	buf_init(&buf, 0);
 	if (cli_has(&args, "--schema")) {
+		buf_init(&buf, 0);
 		option_schema_write(&buf, app_options);
 		buf_addc(&buf, '\n');
 		return cli_print(&buf);
 	}
-	if (args.n_words == 0)
+	if (args.n_words == 0 && !cli_has(&args, "--json") &&
+	    !cli_has(&args, "--markdown"))
 		return print_index(all, n);
-	for (word = 0; word < args.n_words; word++) {
-		bool found = false;
-		size_t i;
-
-		for (i = 0; i < n; i++) {
-			if (strcmp(all[i].name, args.words[word]) != 0)
-				continue;
-			found = true;
-			buf_addf(&buf, "%s%s: %s\n\n",
-			         cli_has(&args, "--markdown") ? "## " : "", all[i].name,
-			         all[i].help);
-			option_docs_write(&buf, all[i].rows,
-			                  cli_has(&args, "--markdown"));
-		}
-		if (!found) {
-			buf_done(&buf);
-			return unknown_topic(args.words[word], all, n);
-		}
-	}
-	return cli_print(&buf);
+	return print_topics(&args, all, n);
 }
 
 const struct command cmd_docs = {
 	.name = "docs",
-	.usage = "[--markdown] [--schema] [TOPIC...]",
+	.usage = "[--markdown | --json | --schema] [TOPIC...]",
 	.help = "Show what can be configured: names, defaults, bounds, meaning.",
 	.options = options,
 	.run = run,

@@ -26,8 +26,7 @@ run(int argc, char **argv)
 	if (cli_has(&args, "--diff"))
 		return changes_ask(&args, CHANGES_LOOK);
 	r = cli_load(&args, &app);
-	/* ${...} stays as written: secrets are never shown. */
-	if (r == 0 && conf_json(&app.arena, app.root, 1, &value) == 0) {
+	if (r == 0 && app_show(&app, &app.arena, &value) == 0) {
 		buf_init(&buf, 0);
 		json_write(&buf, value,
 		           cli_has(&args, "--json") ? JSON_COMPACT : JSON_PRETTY);

@@ -130,13 +130,15 @@ show_run(struct heed_buf *buf, struct heed_json record)
 	(void)out_text(buf, json_get_text(record, "name"), 40);
 	buf_addf(buf, " %s", out_style(OUT_DIM));
 	(void)out_text(buf, json_get_text(record, "event"), 40);
-	buf_addf(buf, "%s  %s%.*s%s  ", out_style(OUT_END),
+	buf_addf(buf, "%s  %s%.*s%s", out_style(OUT_END),
 	         out_style(out_state_style(state)), STR_ARG(state), out_style(OUT_END));
 	if (text.len > 0) {
+		buf_adds(buf, "  ");
 		(void)out_text(buf, class, 40);
 		buf_adds(buf, ": ");
 		(void)out_text(buf, text, 2 * TEXT_MAX);
 	} else if (answer != NULL) {
+		buf_adds(buf, "  ");
 		buf_init(&json, 0);
 		json_write(&json, *answer, JSON_COMPACT);
 		(void)out_text(buf, buf_str(&json), TEXT_MAX);

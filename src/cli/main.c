@@ -11,6 +11,7 @@ const struct command *const commands[] = {
 	&cmd_check,
 	&cmd_echo,
 	&cmd_run,
+	&cmd_dev,
 	&cmd_send,
 	&cmd_tap,
 	&cmd_events,

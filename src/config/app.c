@@ -484,6 +484,7 @@ app_load_text(struct app *app, const char *path, struct heed_str text,
 	if (bind_record(&app->bind, app->root, app_options, app) < 0)
 		r = HEED_E_CONFIG;
 	whole = check_whole(app);
+	app_warn_secrets(app);
 	return r < 0 ? r : app->problems.n > 0 ? HEED_E_CONFIG : whole;
 }
 

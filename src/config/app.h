@@ -74,6 +74,11 @@ int app_load_text(struct app *app, const char *path, struct heed_str text,
 /* Only what says where a heed's things are: name, store and admin, the rest as if it was
  * absent, right or not. As app_load. */
 int app_load_place(struct app *app, const char *path, struct heed_error *error);
+/* As it may be shown: ${...} as written, secrets that stand in the file itself masked. On
+ * `arena`. HEED_E_NOMEM. */
+int app_show(const struct app *app, struct arena *arena, struct heed_json *ret_value);
+/* Adds a warning for each of these. */
+void app_warn_secrets(struct app *app);
 void app_done(struct app *app);
 /* As app_load, with a struct app of its own (also when it returns HEED_E_CONFIG) that is
  * freed, by itself, with the last reference to its generation; one is the caller's. */

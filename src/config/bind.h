@@ -17,6 +17,13 @@
 struct bind_owned;
 struct bind_origin;
 
+/* Where a secret stands in the file itself, not behind ${...}. */
+struct bind_secret {
+	struct bind_secret *next;
+	const char *name; /* of its option */
+	int line, column;
+};
+
 /* What binding needs besides the node; one for a whole configuration. */
 struct bind {
 	struct arena *arena;
@@ -30,6 +37,7 @@ struct bind {
 	const char *const *roots;
 	struct bind_owned *owned;    /* start with NULL; what bind_free_owned frees */
 	struct bind_origin *origins; /* start with NULL; where each expression stands */
+	struct bind_secret *secrets; /* start with NULL */
 };
 
 /* Have `free_it(thing)` called by bind_free_owned: for what the arena cannot free.

@@ -132,6 +132,25 @@ check_reference(struct bind *bind, const struct conf_node *node, const struct op
 	                    STR_ARG(str_head_utf8(node->raw, 80)), row->names[0]);
 }
 
+/* Note a secret that stands in the file. */
+static int
+note_secret(struct bind *bind, const struct conf_node *node, const struct option *row)
+{
+	struct bind_secret **end = &bind->secrets;
+	struct bind_secret *secret;
+
+	if (row->kind != OPTION_SECRET || node->expanded || node->text.len == 0)
+		return 0;
+	secret = ARENA_NEW(bind->arena, struct bind_secret);
+	if (secret == NULL)
+		return HEED_E_NOMEM;
+	*secret = (struct bind_secret){NULL, row->name, node->line, node->column};
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = secret;
+	return 0;
+}
+
 int
 bind_scalar_text(struct bind *bind, const struct conf_node *node,
                  const struct option *row, void *field)
@@ -146,6 +165,7 @@ bind_scalar_text(struct bind *bind, const struct conf_node *node,
 		                    row->name);
 	if (row->flags & OPTION_REFERENCE)
 		HEED_TRY(check_reference(bind, node, row));
+	HEED_TRY(note_secret(bind, node, row));
 	*(struct heed_str *)field = node->text;
 	return 0;
 }

@@ -221,31 +221,28 @@ note_health(struct engine *engine, const struct store_result *result)
 
 /* What was known already is told once, not again for what it would have caused. */
 static void
-tell_arrivals(const struct batch *batch, const struct store_result *result)
+tell_arrival(const struct batch *batch, size_t i, const struct store_result *result)
 {
 	const struct engine_options *options = &batch->engine->options;
-	size_t i;
+	const struct batch_event *item = &batch->events[i];
+	struct arrival arrival = {.event = &item->event->event,
+	                          .n_runs = item->n_runs,
+	                          .came_us = item->came_us,
+	                          .duplicate = result->code == 0 && result->duplicate[i]};
 
 	if (options->arrived == NULL || result->code != 0)
 		return;
-	for (i = 0; i < batch->n_events; i++) {
-		const struct batch_event *item = &batch->events[i];
-		struct arrival arrival = {.event = &item->event->event,
-		                          .n_runs = item->n_runs,
-		                          .came_us = item->came_us,
-		                          .duplicate = result->duplicate[i]};
-
-		if (!arrival.duplicate || item->cause == 0)
-			options->arrived(options->arg, &arrival);
-	}
+	if (!arrival.duplicate || item->cause == 0)
+		options->arrived(options->arg, &arrival);
 }
 
+/* The runs that the event started. */
 static void
-settle_runs(struct batch *batch, const struct store_result *result)
+settle_runs(struct batch *batch, size_t cause, const struct store_result *result)
 {
 	struct run *run;
 
-	while ((run = TAILQ_FIRST(&batch->runs)) != NULL) {
+	while ((run = TAILQ_FIRST(&batch->runs)) != NULL && run->cause == cause) {
 		TAILQ_REMOVE(&batch->runs, run, batched);
 		if (result->code != 0 || result->duplicate[run->cause - 1])
 			run_drop(run);
@@ -289,15 +286,18 @@ batch_done(void *arg, const struct store_result *result)
 {
 	struct batch *batch = arg;
 	struct engine *engine = batch->engine;
+	size_t i;
 
 	engine->commits--;
 	note_health(engine, result);
-	tell_arrivals(batch, result);
-	settle_runs(batch, result);
 	if (batch->run != NULL) {
 		journal_results(batch->run, result);
 		append_settle(batch->run, result);
 		run_written(batch->run, result->code, result->text);
+	}
+	for (i = 0; i < batch->n_events; i++) {
+		tell_arrival(batch, i, result);
+		settle_runs(batch, i + 1, result);
 	}
 	show_events(batch, result);
 	if (batch->done != NULL)

@@ -321,8 +321,7 @@ gateway_new(struct loop *loop, struct http_client *http,
 		return HEED_E_NOMEM;
 	gateway->loop = loop;
 	gateway->http = http;
-	if (options != NULL && options->stand_in != NULL)
-		gateway->stand_in = *options->stand_in;
+	gateway_stand_in(gateway, options != NULL ? options->stand_in : NULL);
 	gateway->ready_end = &gateway->ready;
 	loop_timer_init(&gateway->timer, flight_deliver_ready, gateway);
 	gateway->cache = cache_new(cache_max);
@@ -335,6 +334,12 @@ gateway_new(struct loop *loop, struct http_client *http,
 	}
 	*ret_gateway = gateway;
 	return 0;
+}
+
+void
+gateway_stand_in(struct gateway *gateway, const struct model_stand_in *stand_in)
+{
+	gateway->stand_in = stand_in != NULL ? *stand_in : (struct model_stand_in){NULL};
 }
 
 void

@@ -226,7 +226,8 @@ const struct option model_options[] = {
 	{.name = "rules",
          .kind = OPTION_EXPR,
          AT(rules),
-         .help = "rules: the jq program; it sees .event and so on, and .ask."},
+         .help = "rules: the jq program; it sees .event and so on, and .ask. Other "
+                 "providers: what answers in heed dev while the key is not set."},
 	OPTION_ROWS_END,
 };
 

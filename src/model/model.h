@@ -251,6 +251,8 @@ int gateway_new(struct loop *loop, struct http_client *http,
                 const struct gateway_options *options, struct gateway **ret_gateway);
 /* Cancels everything, without calling back. Takes NULL. */
 void gateway_free(struct gateway *gateway);
+/* From now on. Borrowed; NULL: providers answer. */
+void gateway_stand_in(struct gateway *gateway, const struct model_stand_in *stand_in);
 /* Make the models of a definition usable: resolves fallbacks (HEED_E_CONFIG: unknown, or
  * a circle) and sets lane and next. Models of the same name share their limits' and
  * breaker's state over reloads; the newest settings count. Borrowed until gateway_remove;

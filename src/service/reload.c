@@ -41,8 +41,8 @@ find_changes(const struct app *was, const struct app *is, struct arena *arena,
 	struct json_build changes;
 
 	json_array(&changes, arena);
-	HEED_TRY(conf_json(arena, was->root, 1, &before));
-	HEED_TRY(conf_json(arena, is->root, 1, &after));
+	HEED_TRY(app_show(was, arena, &before));
+	HEED_TRY(app_show(is, arena, &after));
 	HEED_TRY(json_diff(arena, before, after, add_change, &changes));
 	HEED_TRY(json_build_end(&changes, &copy));
 	return json_copy(arena, copy, ret_changes); /* the trees are the apps' */

@@ -337,6 +337,37 @@ service_watch(struct service *service, service_live_fn *fn, void *arg)
 }
 
 void
+service_stand_in(struct service *service, const struct model_stand_in *stand_in)
+{
+	gateway_stand_in(service->gateway, stand_in);
+}
+
+struct loop *
+service_loop(const struct service *service)
+{
+	return service->loop;
+}
+
+int
+service_send(struct service *service, const struct event *events, size_t n,
+             source_done_fn *done, void *arg, int64_t *ret_retry_after_ms)
+{
+	return engine_send(service->engine, events, n, done, arg, ret_retry_after_ms);
+}
+
+bool
+service_is_idle(const struct service *service)
+{
+	return engine_idle(service->engine) && engine_waiting(service->engine) == 0;
+}
+
+void
+service_stop(struct service *service)
+{
+	terminate(service);
+}
+
+void
 service_run(struct service *service)
 {
 	log_event(LOG_INFO, "running", LOG_S("name", service->app->name),

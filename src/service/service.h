@@ -23,6 +23,17 @@ void service_run(struct service *service);
  * says nothing of them then. Before service_run. */
 typedef void service_live_fn(void *arg, struct heed_json record);
 void service_watch(struct service *service, service_live_fn *fn, void *arg);
+/* Have this answer in place of models' providers. Borrowed; before service_run. */
+void service_stand_in(struct service *service, const struct model_stand_in *stand_in);
+/* ---- for those who work beside it on its loop */
+struct loop *service_loop(const struct service *service);
+/* As engine_send. */
+int service_send(struct service *service, const struct event *events, size_t n,
+                 source_done_fn *done, void *arg, int64_t *ret_retry_after_ms);
+/* Nothing is under way, and nothing waits. */
+bool service_is_idle(const struct service *service);
+/* As SIGTERM does. */
+void service_stop(struct service *service);
 /* Stop the sources and take everything apart. Takes NULL. */
 void service_close(struct service *service);
 
