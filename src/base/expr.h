@@ -2,7 +2,7 @@
  * expr.h - jq expressions over one JSON value.
  *
  * An expression is jq 1.6. Those that use only plain paths, literals, object and array
- * construction, comparison, `and`/`or`/`not`, `//`, arithmetic and string interpolation
+ * construction, comparison, `and`/`or`/`not`, `//`, `if`, arithmetic and interpolation
  * are evaluated here, on parsed JSON: fast, exact for 64-bit integers, equal to jq's
  * results. Everything else goes to libjq, which knows only doubles: an integer that would
  * change on the way in is an error that names it (HEED_E_PERMANENT), never a silent
@@ -11,7 +11,8 @@
  * Expressions are pure: no files, no environment, no clock, no `input`, `debug`, `halt`,
  * `env`, `$ENV`, `now`, `import`; those are errors when compiling.
  *
- * A program that runs longer than EXPR_TIME_MAX_MS is stopped with HEED_E_LIMIT.
+ * What goes to libjq is evaluated in a process of its own: more than EXPR_TIME_MAX_MS of
+ * processor time or EXPR_MEMORY_MAX_MIB of memory end that, and give HEED_E_LIMIT.
  *
  * All expressions that need libjq are gathered in a set and compiled as one program on
  * first use, because each jq_compile costs about 30 ms. A set and its expressions are

@@ -95,6 +95,17 @@ eval_pipe(struct eval *eval, const struct node *node, struct heed_json input,
 }
 
 static int
+eval_if(struct eval *eval, const struct node *node, struct heed_json input,
+        struct heed_json *ret_value)
+{
+	struct heed_json condition;
+
+	HEED_TRY(expr_eval_node(eval, node->a, input, &condition));
+	return expr_eval_node(eval, json_truthy(condition) ? node->b : node->to, input,
+	                      ret_value);
+}
+
+static int
 eval_alt(struct eval *eval, const struct node *node, struct heed_json input,
          struct heed_json *ret_value)
 {
@@ -292,15 +303,15 @@ eval_string(struct eval *eval, const struct node *node, struct heed_json input,
 }
 
 static eval_fn *const evaluators[] = {
-	[N_CONST] = eval_const,   [N_PATH] = eval_path,   [N_INDEX] = eval_index,
-	[N_SLICE] = eval_slice,   [N_PIPE] = eval_pipe,   [N_ALT] = eval_alt,
-	[N_AND] = eval_logic,     [N_OR] = eval_logic,    [N_NOT] = eval_not,
-	[N_NEGATE] = eval_negate, [N_EQ] = eval_compare,  [N_NE] = eval_compare,
-	[N_LT] = eval_compare,    [N_LE] = eval_compare,  [N_GT] = eval_compare,
-	[N_GE] = eval_compare,    [N_ADD] = eval_math,    [N_SUB] = eval_math,
-	[N_MUL] = eval_math,      [N_DIV] = eval_math,    [N_MOD] = eval_math,
-	[N_TRY] = eval_try,       [N_ARRAY] = eval_array, [N_OBJECT] = eval_object,
-	[N_STRING] = eval_string,
+	[N_CONST] = eval_const,   [N_PATH] = eval_path,     [N_INDEX] = eval_index,
+	[N_SLICE] = eval_slice,   [N_PIPE] = eval_pipe,     [N_ALT] = eval_alt,
+	[N_AND] = eval_logic,     [N_OR] = eval_logic,      [N_NOT] = eval_not,
+	[N_NEGATE] = eval_negate, [N_EQ] = eval_compare,    [N_NE] = eval_compare,
+	[N_LT] = eval_compare,    [N_LE] = eval_compare,    [N_GT] = eval_compare,
+	[N_GE] = eval_compare,    [N_ADD] = eval_math,      [N_SUB] = eval_math,
+	[N_MUL] = eval_math,      [N_DIV] = eval_math,      [N_MOD] = eval_math,
+	[N_TRY] = eval_try,       [N_IF] = eval_if,         [N_ARRAY] = eval_array,
+	[N_OBJECT] = eval_object, [N_STRING] = eval_string,
 };
 
 int

@@ -105,6 +105,7 @@ enum node_op {
 	N_DIV,
 	N_MOD,
 	N_TRY,
+	N_IF, /* a, then b, else `to` */
 	N_ARRAY,
 	N_OBJECT,
 	N_STRING,
@@ -134,7 +135,8 @@ struct node {
 		const struct step *steps;
 		const struct node *const *items;
 		const struct pair *pairs;
-		const struct node *to; /* N_SLICE: from b to this; either may be NULL */
+		/* N_SLICE: from b to this; either may be NULL. N_IF: otherwise */
+		const struct node *to;
 	};
 };
 

@@ -149,6 +149,48 @@ parser_root(struct parser *parser, struct heed_str name)
 
 /* ---- terms and operators ------------------------------------------------------- */
 
+static bool
+accept_word(struct parser *parser, const char *word)
+{
+	if (parser_kind(parser) != T_IDENT ||
+	    !str_is(parser_text(parser, parser->at), word))
+		return false;
+	parser->at++;
+	return true;
+}
+
+/* Behind "if" or "elif". jq 1.6 wants an else, and nothing right behind the end. */
+static int
+parse_if(struct parser *parser, const struct node **ret_node)
+{
+	static const uint8_t further[] = {T_FIELD, '.', '[', '?'};
+	const struct node *condition, *yes, *no;
+	struct node *node;
+
+	if (++parser->nested > EXPR_DEPTH_MAX)
+		return HEED_E_LIMIT;
+	HEED_TRY(parse_pipe(parser, &condition));
+	if (!accept_word(parser, "then"))
+		return NOT_DIRECT;
+	HEED_TRY(parse_pipe(parser, &yes));
+	if (accept_word(parser, "elif")) {
+		HEED_TRY(parse_if(parser, &no));
+	} else {
+		if (!accept_word(parser, "else"))
+			return NOT_DIRECT;
+		HEED_TRY(parse_pipe(parser, &no));
+		if (!accept_word(parser, "end") ||
+		    memchr(further, parser_kind(parser), sizeof(further)) != NULL)
+			return NOT_DIRECT;
+	}
+	parser->nested--;
+	HEED_TRY(parser_node(parser, N_IF, condition, yes, &node));
+	HEED_TRY(parser_deepen(node, no));
+	node->to = no;
+	*ret_node = node;
+	return 0;
+}
+
 static int
 parse_word(struct parser *parser, const struct node **ret_node)
 {
@@ -158,6 +200,8 @@ parse_word(struct parser *parser, const struct node **ret_node)
 		return parser_constant(parser, json_null(), ret_node);
 	if (str_is(name, "true") || str_is(name, "false"))
 		return parser_constant(parser, json_bool(name.len == 4), ret_node);
+	if (str_is(name, "if"))
+		return parse_if(parser, ret_node);
 	if (!str_is(name, "not"))
 		return NOT_DIRECT;
 	HEED_TRY(parser_root(parser, (struct heed_str){NULL, 0}));
@@ -283,16 +327,6 @@ parse_comparison(struct parser *parser, const struct node **ret_node)
 		return parser_join(parser, operators[i].op, left, right, ret_node);
 	}
 	return 0;
-}
-
-static bool
-accept_word(struct parser *parser, const char *word)
-{
-	if (parser_kind(parser) != T_IDENT ||
-	    !str_is(parser_text(parser, parser->at), word))
-		return false;
-	parser->at++;
-	return true;
 }
 
 static int

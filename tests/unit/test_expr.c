@@ -142,6 +142,10 @@ static const struct example both[] = {
 	{".a # the rest is a comment \" ( [", "{\"a\":1}", "1"},
 	{"[.[0], (.[1] | . + 1)]", "[1,2]", "[1,3]"},
 	{".a.b.[1].c", "{\"a\":{\"b\":[0,{\"c\":8}]}}", "8"},
+	{"if .a > 1 then .b elif .a | not then \"no\" else {b} end", "{\"a\":1,\"b\":3}",
+         "{\"b\":3}"},
+	{"{x: (if . then 1 else 2 end + 3), if: 4}", "null", "{\"x\":5,\"if\":4}"},
+	{"[if (1 | .a?) then 1 else 2 end]", "null", "[]"},
 };
 
 static void
@@ -188,8 +192,8 @@ test_by_jq(void **state)
 		{".a[] | select(. > 1)", "{\"a\":[1,2,3],\"id\":9007199254740993}", "2"},
 		{"[.a[].x] | add",
 	         "{\"a\":[{\"x\":1},{\"x\":2}],\"id\":9007199254740993}", "3"},
-		{"if .a > 1 then .b else {b} end",
-	         "{\"a\":1,\"b\":3,\"id\":9007199254740993}", "{\"b\":3}"},
+		{"if .a > 1 then .b else {b} end | keys",
+	         "{\"a\":1,\"b\":3,\"id\":9007199254740993}", "[\"b\"]"},
 		{"length", "[1,2]", "2"},
 		{"empty", "null", "NOTHING"},
 		{".[]", "[]", "NOTHING"},
@@ -717,7 +721,7 @@ random_binary(struct heed_buf *buf, unsigned depth)
 static void
 random_expr(struct heed_buf *buf, unsigned depth)
 {
-	switch (depth == 0 ? pick(4) : pick(13)) {
+	switch (depth == 0 ? pick(4) : pick(14)) {
 	case 0:
 	case 1:
 	case 4:
@@ -745,6 +749,21 @@ random_expr(struct heed_buf *buf, unsigned depth)
 		random_expr(buf, depth - 1);
 		buf_adds(buf,
 		         ONE_OF(" | not)", ").a", ")[0]", ")[1:]", ").b?", ")[\"a\"]"));
+		break;
+	case 10:
+		buf_adds(buf, "(if ");
+		random_expr(buf, depth - 1);
+		buf_adds(buf, " then ");
+		random_expr(buf, depth - 1);
+		if (pick(3) == 0) {
+			buf_adds(buf, " elif ");
+			random_path(buf);
+			buf_adds(buf, " then ");
+			random_literal(buf);
+		}
+		buf_adds(buf, " else ");
+		random_expr(buf, depth - 1);
+		buf_adds(buf, " end)");
 		break;
 	case 9: /* operators without parentheses, for precedence */
 		random_path(buf);
