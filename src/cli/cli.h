@@ -105,6 +105,7 @@ extern const struct command
 	cmd_reload,
 	cmd_run,
 	cmd_runs,
+	cmd_sagas,
 	cmd_schema,
 	cmd_send,
 	cmd_state,

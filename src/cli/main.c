@@ -18,6 +18,7 @@ const struct command *const commands[] = {
 	&cmd_runs,
 	&cmd_explain,
 	&cmd_state,
+	&cmd_sagas,
 	&cmd_cost,
 	&cmd_budget,
 	&cmd_reload,

@@ -224,7 +224,7 @@ struct engine {
 	int64_t active;
 	int64_t commits;  /* under way */
 	int64_t troubled; /* runs that have something to try again */
-	bool started, draining, paused;
+	bool started, draining, paused, closing;
 	bool store_failing; /* told */
 	struct loop_timer dispatch_timer;
 	struct loop_timer drain_timer;
@@ -414,6 +414,13 @@ int wait_take(struct entry *entry, struct heed_json value);
 /* ---- signal.c */
 /* The run was written, or (`code`) will never be: answer those who wait for that. */
 void signal_written(struct run *run, int code);
+/* Call done(arg, ...) then; `done` may be NULL. HEED_E_NOMEM. */
+int
+signal_await(struct run *run, const struct entry *entry, engine_told_fn *done, void *arg);
+
+/* ---- fork.c */
+/* Does its journal begin with a part of another's? */
+bool journal_is_forked(const struct run *run);
 
 /* ---- child.c */
 /* A run has ended and is written: its parent is told, if it started it. */

@@ -120,6 +120,7 @@ engine_free(struct engine *engine)
 
 	if (engine == NULL)
 		return;
+	engine->closing = true;
 	while ((run = TAILQ_FIRST(&engine->all)) != NULL) {
 		if (run->state == RUN_READY || run->state == RUN_ACTIVE ||
 		    run->state == RUN_WAITING)

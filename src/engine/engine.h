@@ -52,8 +52,9 @@ struct engine_options {
 	struct heed_str
 		name; /* of the application: source of emitted events "heed/NAME" */
 	struct engine_limits limits;
-	/* Rehearsals: what an attempt of an effect gives, in place of the world; statements
-	 * on the store's own database are not carried out either. NULL: the world. */
+	/* Rehearsals: what an attempt of an effect gives, in place of the world;
+	 * statements on the store's own database are not carried out either. NULL: the
+	 * world. */
 	int (*stand_in)(void *arg, const struct action *action,
 	                const struct action_call *call, struct heed_json *ret_result,
 	                struct heed_error *error);
@@ -117,8 +118,8 @@ int engine_send(struct engine *engine, const struct event *events, size_t n,
                 source_done_fn *done, void *arg, int64_t *ret_retry_after_ms);
 /* Tell a run something: the answer to the wait of that name, or one of its kind's signals
  * ("cancel"). `value` is copied; `done` (may be NULL) comes on a later turn, when it is
- * on disk (zero) or never will be (HEED_E_CANCELLED). HEED_E_NOTFOUND, HEED_E_CONFLICT:
- * it isn't waiting for that; with words. */
+ * on disk (zero) or never will be (HEED_E_CANCELLED); not any more from engine_free.
+ * HEED_E_NOTFOUND, HEED_E_CONFLICT: it isn't waiting for that; with words. */
 typedef void engine_told_fn(void *arg, int code);
 int engine_signal(struct engine *engine, int64_t run_id, struct heed_str name,
                   struct heed_json value, engine_told_fn *done, void *arg,
@@ -134,13 +135,32 @@ int engine_redrive(struct engine *engine, const struct redrive *what, int64_t to
  * none that is open. */
 int engine_cancel_job(struct engine *engine, int64_t job, engine_job_fn *done, void *arg,
                       struct heed_error *error);
+/* The signals that a run in memory waits for: at most `max` names, borrowed until it goes
+ * on; how many. */
+size_t
+engine_awaited(struct engine *engine, int64_t run_id, struct heed_str *names, size_t max);
+/* What a run in memory goes by; NULL when it is not there. */
+const struct definition *engine_run_definition(struct engine *engine, int64_t run_id);
+
+/* Begin a new run of the event of one that has ended, by the present definition, with a
+ * part of its journal: the entries that are done and that `keeps` says. Its first entry
+ * is a note FORK_NOTE with the value `note`; its effects have keys of their own. `done`
+ * as of engine_signal. HEED_E_NOTFOUND, HEED_E_CONFLICT, with words. */
+struct engine_fork {
+	bool (*keeps)(void *arg, enum entry_kind kind, struct heed_str step, int n);
+	void *arg;
+	struct heed_json note;
+};
+int engine_fork(struct engine *engine, int64_t run_id, const struct engine_fork *fork,
+                engine_told_fn *done, void *arg, int64_t *ret_run_id,
+                struct heed_error *error);
 
 /* The states of streams. */
 struct streams *engine_streams(struct engine *engine);
 /* The definition that new events meet, by the names of its flow and its own; NULL when
  * there is none. Borrowed; hold its generation across turns. */
-const struct definition *engine_definition(struct engine *engine, struct heed_str flow,
-                                           struct heed_str name);
+const struct definition *
+engine_definition(struct engine *engine, struct heed_str flow, struct heed_str name);
 
 /* ---- what a watcher may read of a run
  * ---------------------------------------------------- */

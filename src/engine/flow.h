@@ -94,6 +94,9 @@ struct flow_kind {
 	/* What engine_signal may tell a run at any time, NULL-terminated; NULL: nothing.
 	 */
 	const char *const *signals;
+	/* May a redriven run whose journal names this step go on by this newer definition?
+	 * NULL: always. */
+	bool (*knows)(const struct definition *definition, struct heed_str step);
 };
 
 /* What runs of the same key do while one is a dead letter or held: its definition's
@@ -185,6 +188,8 @@ int flow_parallel(struct run *run, struct heed_str step, size_t n, size_t bound,
 
 /* Write something down; the first value under a name stays. */
 int flow_note(struct run *run, struct heed_str name, struct heed_json value);
+/* A run that was forked off another begins with a note of this name. */
+#define FORK_NOTE "fork"
 /* What was written down, or NULL. */
 const struct heed_json *flow_noted(const struct run *run, struct heed_str name);
 /* What the step tried so far no longer counts: its next call begins anew, with the same

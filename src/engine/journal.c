@@ -56,6 +56,11 @@ journal_effect_key(struct run *run, struct heed_str step)
 		STR_ARG(event->id), run->definition->kind->name,
 		STR_ARG(run->definition->name), STR_ARG(step));
 
+	if (journal_is_forked(run))
+		name = arena_printf(&run->arena, "%.*s\nfork %lld", STR_ARG(name),
+		                    (long long)run->id);
+	if (name.data == NULL)
+		return name;
 	return arena_str(&run->arena, id_uuid5(place, id_space, name));
 }
 

@@ -145,6 +145,32 @@ check_condition(const struct definition *definition, const struct event *event,
 	return r;
 }
 
+struct knowing {
+	const struct definition *definition;
+	bool all;
+};
+
+static int
+look_at_step(void *arg, const struct store_entry *row)
+{
+	struct knowing *knowing = arg;
+
+	knowing->all = knowing->definition->kind->knows(knowing->definition, row->step);
+	return knowing->all ? 0 : 1;
+}
+
+/* Can the run go on by this definition, which may no longer have what it did? */
+static bool
+knows_journal(struct engine *engine, const struct definition *definition, int64_t run_id)
+{
+	struct knowing knowing = {definition, true};
+
+	if (definition->kind->knows != NULL)
+		(void)store_read_journal(engine->options.store, run_id, look_at_step,
+		                         &knowing, NULL);
+	return knowing.all;
+}
+
 /* What goes on does so by the definition of now; without one, by its own. */
 static int
 judge(void *arg, const struct store_run *run, const struct event *event,
@@ -166,7 +192,8 @@ judge(void *arg, const struct store_run *run, const struct event *event,
 		error_prefix(error, "its key");
 		return r;
 	}
-	*ret_definition = queue->current;
+	if (knows_journal(engine, queue->current, run->id))
+		*ret_definition = queue->current;
 	return 0;
 }
 

@@ -21,8 +21,9 @@
 #include "store/store.h"
 
 enum redrive_verb {
-	REDRIVE_RETRY,  /* go on */
-	REDRIVE_DONE,   /* go on; the effect that is unknown happened */
+	REDRIVE_RETRY, /* go on */
+	REDRIVE_DONE, /* go on; the effect that is unknown happened, or a person saw to it
+	               */
 	REDRIVE_REPEAT, /* go on; it did not */
 	REDRIVE_PATCH,  /* change the event, nothing more */
 	REDRIVE_DROP,   /* nothing is to come of it */

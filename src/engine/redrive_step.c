@@ -134,11 +134,15 @@ check_verb(const struct passage *passage, struct heed_error *error)
 {
 	int verb = passage->step->what->verb;
 	bool unknown = is_unknown(passage->run);
+	bool stuck =
+		passage->run->state == RUN_HELD && str_is(passage->run->class, "stuck");
 
 	if (verb == REDRIVE_RETRY && unknown)
 		return error_set(error, HEED_E_CONFLICT,
 		                 "it is not known whether its effect happened: find out, "
 		                 "then say done or repeat");
+	if (verb == REDRIVE_DONE && stuck)
+		return 0;
 	if ((verb == REDRIVE_DONE || verb == REDRIVE_REPEAT) && !unknown)
 		return error_set(error, HEED_E_CONFLICT,
 		                 "it has no effect of which it is unknown whether it "

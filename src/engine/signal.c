@@ -30,9 +30,25 @@ signal_written(struct run *run, int code)
 			continue;
 		}
 		*at = ack->next;
-		ack->done(ack->arg, code);
+		if (!run->engine->closing)
+			ack->done(ack->arg, code);
 		mem_free(ack);
 	}
+}
+
+int
+signal_await(struct run *run, const struct entry *entry, engine_told_fn *done, void *arg)
+{
+	struct ack *ack;
+
+	if (done == NULL)
+		return 0;
+	ack = mem_new(sizeof(*ack));
+	if (ack == NULL)
+		return HEED_E_NOMEM;
+	*ack = (struct ack){run->acks, entry, done, arg};
+	run->acks = ack;
+	return 0;
 }
 
 bool
@@ -73,23 +89,46 @@ understands(const struct run *run, struct heed_str name)
 	return signals != NULL && *signals != NULL;
 }
 
-static int
-not_waiting(const struct run *run, struct heed_str name, struct heed_error *error)
+size_t
+engine_awaited(struct engine *engine, int64_t run_id, struct heed_str *names, size_t max)
 {
+	const struct run *run = run_find(engine, run_id);
 	const struct entry *entry;
-	struct heed_buf names;
+	size_t n = 0;
 
-	buf_init(&names, 256);
+	if (run == NULL || run->state >= RUN_HELD)
+		return 0;
 	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->kind == ENTRY_WAIT && entry->state == ENTRY_INTENDED &&
+	if (n < max && entry->kind == ENTRY_WAIT && entry->state == ENTRY_INTENDED &&
 	    json_get_bool(entry->value, "signal", false))
-		buf_addf(&names, "%s%.*s", names.len > 0 ? ", " : "",
-		         STR_ARG(entry->step));
+		names[n++] = entry->step;
+	return n;
+}
+
+const struct definition *
+engine_run_definition(struct engine *engine, int64_t run_id)
+{
+	const struct run *run = run_find(engine, run_id);
+
+	return run != NULL ? run->definition : NULL;
+}
+
+static int
+not_waiting(struct run *run, struct heed_str name, struct heed_error *error)
+{
+	struct heed_str names[8];
+	size_t n = engine_awaited(run->engine, run->id, names, 8);
+	struct heed_buf list;
+	size_t i;
+
 	(void)error_set(error, HEED_E_CONFLICT, "run %lld is not waiting for \"%.*s\"",
 	                (long long)run->id, STR_ARG(name));
-	if (names.len > 0)
-		error_hint(error, "it waits for: %s", names.data);
-	buf_done(&names);
+	buf_init(&list, 1024);
+	for (i = 0; i < n; i++)
+		buf_addf(&list, "%s%.*s", i > 0 ? ", " : "", STR_ARG(names[i]));
+	if (n > 0)
+		error_hint(error, "it waits for: %s", list.data);
+	buf_done(&list);
 	return HEED_E_CONFLICT;
 }
 
@@ -139,7 +178,6 @@ engine_signal(struct engine *engine, int64_t run_id, struct heed_str name,
 {
 	struct run *run = run_find(engine, run_id);
 	struct entry *entry;
-	struct ack *ack;
 	int r;
 
 	if (run == NULL)
@@ -147,18 +185,11 @@ engine_signal(struct engine *engine, int64_t run_id, struct heed_str name,
 	entry = find_wait(run, name);
 	if (run->state >= RUN_HELD || (entry == NULL && !understands(run, name)))
 		return not_waiting(run, name, error);
-	ack = done != NULL ? mem_new(sizeof(*ack)) : NULL;
-	if (done != NULL && ack == NULL)
-		return error_nomem(error);
 	r = entry != NULL ? wait_take(entry, value) : add_word(run, name, value, &entry);
-	if (r < 0) {
-		mem_free(ack);
+	if (r == 0)
+		r = signal_await(run, entry, done, arg);
+	if (r < 0)
 		return error_nomem(error);
-	}
-	if (ack != NULL) {
-		*ack = (struct ack){run->acks, entry, done, arg};
-		run->acks = ack;
-	}
 	run_commit(run);
 	return 0;
 }

@@ -187,6 +187,19 @@ watch(struct saga_pass *pass)
 	return 0;
 }
 
+/* A forked saga goes on with the data that it was given, where it goes its own way. */
+static int
+use_fork(struct saga_pass *pass)
+{
+	const struct heed_json *fork = flow_noted(pass->run, HEED_STR(FORK_NOTE));
+	const struct heed_json *data = fork != NULL ? json_get(*fork, "data") : NULL;
+
+	if (data == NULL ||
+	    (int64_t)pass->n_execs != json_get_int(*fork, "executions", -1))
+		return 0;
+	return saga_merge(pass->arena, *data, json_null(), &pass->data);
+}
+
 /* ---- forward ----------------------------------------------------------------------- */
 
 static int
@@ -199,6 +212,7 @@ go_by_order(struct saga_pass *pass)
 		bool holds = true;
 
 		if (pass->current == NULL) {
+			HEED_TRY(use_fork(pass));
 			HEED_TRY(saga_required(pass, step, &holds));
 			if (!holds)
 				continue;
@@ -216,6 +230,8 @@ go_by_guide(struct saga_pass *pass)
 	bool complete = false;
 
 	for (;;) {
+		if (pass->current == NULL)
+			HEED_TRY(use_fork(pass));
 		if (pass->current == NULL)
 			HEED_TRY(saga_guide(pass, &complete));
 		if (complete)
@@ -302,6 +318,16 @@ step(struct run *run)
 	return r;
 }
 
+/* What was done has to be undone by the steps that did it. */
+static bool
+knows(const struct definition *definition, struct heed_str entry)
+{
+	struct heed_str name = str_cut(&entry, '.');
+
+	return !str_is(entry, "completed") || str_is(name, "saga") ||
+	       saga_find_step(definition->config, name) != NULL;
+}
+
 static int
 wants(const struct definition *definition, const struct event *event,
       struct arena *scratch, bool *ret_wanted, struct heed_error *error)
@@ -321,4 +347,5 @@ const struct flow_kind saga_flow = {
 	.step = step,
 	.wants = wants,
 	.signals = signals,
+	.knows = knows,
 };

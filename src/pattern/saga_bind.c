@@ -8,7 +8,8 @@
 #include "pattern/kinds.h"
 
 /* Names that a saga's journal uses itself. */
-static const char *const reserved[] = {"saga", "result", "redrive", "cancel", NULL};
+static const char *const reserved[] = {"saga",   "result",  "redrive",
+                                       "cancel", FORK_NOTE, NULL};
 
 struct saga_step *
 saga_find_step(const struct saga *saga, struct heed_str name)

@@ -33,6 +33,7 @@ static const struct route routes[] = {
 	{"DELETE", "/jobs/", admin_cancel_job},
 	{"POST", "/jobs", admin_redrive},
 	{"POST", "/reload", admin_reload},
+	{"POST", "/sagas/", admin_saga},
 	{"GET", "/status", admin_status},
 	{"GET", "/tap", admin_tap},
 };

@@ -43,6 +43,7 @@ admin_fn admin_budgets;    /* admin_budget.c: GET /budgets, a list of budget_rec
 admin_fn admin_cancel_job; /* admin_jobs.c: DELETE /jobs/N */
 admin_fn admin_redrive;    /* admin_jobs.c: POST /jobs, a redrive with its total */
 admin_fn admin_reload;     /* reload.c: POST /reload, {"look": true} applies nothing */
+admin_fn admin_saga;       /* admin_saga.c: POST /sagas/N/approve, reject, cancel ... */
 admin_fn admin_send;       /* admin_send.c: POST /events, a CloudEvent or a list of them */
 admin_fn admin_status;     /* admin.c */
 admin_fn admin_tap;        /* tap.c: GET /tap?after=N */

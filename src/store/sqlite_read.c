@@ -246,6 +246,7 @@ store_read_runs(struct store *store, const struct store_filter *filter, store_ru
 		buf_done(&query.sql);
 		return r;
 	}
+	where_text(&query, "r.flow", filter->flow);
 	where_text(&query, "r.name", filter->name);
 	where_text(&query, "e.type", filter->type);
 	where_text(&query, "e.source", filter->source);

@@ -264,6 +264,7 @@ typedef int store_entry_fn(void *arg, const struct store_entry *entry);
 
 struct store_filter {
 	const char *states;   /* of runs, comma list of names; NULL: any */
+	struct heed_str flow; /* of runs: "saga" */
 	struct heed_str name; /* of the reaction */
 	struct heed_str type; /* of the event */
 	struct heed_str subject;
