@@ -33,6 +33,8 @@ class Demo:
             said.append(line)
             if found := re.search(r"http on port (\d+)", line):
                 self.url = f"http://127.0.0.1:{found[1]}{self.path}"
+            if found := re.search(r"api: on port (\d+)", line):
+                self.api = f"http://127.0.0.1:{found[1]}"
             if " running " in line:
                 return
         sys.stderr.writelines(said)
@@ -47,6 +49,17 @@ class Demo:
             reply = error
         with reply:
             print(f"sent {what:24} -> {reply.status} {reply.read().decode().strip()}")
+
+    def call(self, path, data):
+        """Post JSON to the api: the status, and what it answers."""
+        request = urllib.request.Request(self.api + path, json.dumps(data).encode(),
+                                         {"Content-Type": "application/json"})
+        try:
+            reply = urllib.request.urlopen(request, timeout=30)
+        except urllib.error.HTTPError as error:
+            reply = error
+        with reply:
+            return reply.status, json.load(reply)
 
     def stop(self):
         """End heed, which finishes what is under way."""
@@ -64,13 +77,17 @@ class Demo:
     def show(self):
         """Show what came of the events."""
         print()
-        self._heed("runs")
+        self.command("runs")
         print("\nThe first of them, from event to outcome:\n")
-        self._heed("explain", "1")
+        self.command("explain", "1")
+        self.look_further("explain 2")
+
+    def look_further(self, words):
         print(f"\nThe store is {self.env[self.store].removeprefix('sqlite:')}. Look further:\n"
-              f"  {self.store}={self.env[self.store]} {os.path.relpath(self.heed)} explain 2 "
+              f"  {self.store}={self.env[self.store]} {os.path.relpath(self.heed)} {words} "
               f"--config {os.path.relpath(self.config)}")
 
-    def _heed(self, *words):
+    def command(self, *words):
+        """Run a command of heed on what the demo did."""
         sys.stdout.flush()
         subprocess.run([self.heed, *words, "--config", self.config], env=self.env, check=True)

@@ -231,6 +231,8 @@ by_rule(struct deciding *deciding, struct verdict *verdict)
 	return 0;
 }
 
+#define BREACH "Your decision cannot be taken: "
+
 /* A question with the attempt that it belongs to, for flow_ask's check. */
 struct question {
 	struct ask ask;
@@ -251,8 +253,8 @@ check_answer(const struct ask *ask, struct heed_json answer, struct arena *arena
 		return r;
 	*ret_complaint =
 		arena_printf(arena,
-	                     "Your decision cannot be taken: %.*s\n\nAnswer again "
-	                     "with the whole corrected JSON and nothing else.",
+	                     BREACH "%.*s\n\nAnswer again "
+	                            "with the whole corrected JSON and nothing else.",
 	                     STR_ARG(complaint));
 	return r;
 }
@@ -261,6 +263,8 @@ check_answer(const struct ask *ask, struct heed_json answer, struct arena *arena
 static struct heed_str
 first_part(struct heed_str complaint)
 {
+	if (str_starts(complaint, BREACH))
+		complaint = str_from(complaint, sizeof(BREACH) - 1);
 	return str_head(complaint, str_search(complaint, HEED_STR("\n\n")));
 }
 

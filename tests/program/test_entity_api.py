@@ -2,14 +2,17 @@
 
 import http.client
 import json
+import os
 import re
 import signal
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from kit import until
+from kit import HEED, until
 from provider import answer, hang
 
 CONFIG = """
@@ -400,3 +403,14 @@ def test_commands_that_wait_end_with_the_process(api, provider):
     thread.join(20)
     assert answers[0][0] == 503
     api.heed.stop(signal.SIGTERM)
+
+
+def test_the_example():
+    """./dev demo orders, as it is shown."""
+    example = Path(__file__).parents[2] / "examples/orders/demo"
+    told = subprocess.run([example], capture_output=True, text=True, check=True, timeout=60,
+                          env={**os.environ, "HEED": HEED}).stdout
+    for words in ("200 accepted: order_cancelled (version 2)", "rejected by model: the note asks",
+                  "rejected by check: the state that would result breaks", "rejected by command: the data",
+                  "rejected by rule: there is an order o-1 already", '"why": "the workshop is not built"'):
+        assert words in told, told
