@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,18 +72,71 @@ id_uuid7(char place[ID_UUID_SIZE], int64_t wall_us)
 	return write_uuid(place, bytes);
 }
 
+/* ---- digests ----------------------------------------------------------------------- */
+
+/* OpenSSL looks an algorithm up at each use unless it was fetched, and a context costs
+ * more than a short digest: one of each for all. */
+static EVP_MD *sha1, *sha256;
+static pthread_once_t fetched = PTHREAD_ONCE_INIT;
+static pthread_key_t context_key;
+
+static void
+free_context(void *context)
+{
+	EVP_MD_CTX_free(context);
+}
+
+static void
+fetch(void)
+{
+	sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (sha1 == NULL || sha256 == NULL ||
+	    pthread_key_create(&context_key, free_context) != 0)
+		abort();
+}
+
+/* This thread's context, begun. Which algorithm is told by its place. */
+static EVP_MD_CTX *
+begin_digest(EVP_MD *const *algorithm)
+{
+	EVP_MD_CTX *context;
+
+	(void)pthread_once(&fetched, fetch);
+	context = pthread_getspecific(context_key);
+	if (context == NULL) {
+		context = EVP_MD_CTX_new();
+		if (context == NULL || pthread_setspecific(context_key, context) != 0)
+			abort();
+	}
+	if (EVP_DigestInit_ex(context, *algorithm, NULL) != 1)
+		abort();
+	return context;
+}
+
+static void
+add_digest(EVP_MD_CTX *context, const void *data, size_t len)
+{
+	if (EVP_DigestUpdate(context, data, len) != 1)
+		abort();
+}
+
+static void
+end_digest(EVP_MD_CTX *context, unsigned char digest[EVP_MAX_MD_SIZE])
+{
+	if (EVP_DigestFinal_ex(context, digest, NULL) != 1)
+		abort();
+}
+
 struct heed_str
 id_uuid5(char place[ID_UUID_SIZE], const unsigned char space[16], struct heed_str name)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE] = {0};
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *context = begin_digest(&sha1);
 
-	if (context == NULL || EVP_DigestInit_ex(context, EVP_sha1(), NULL) != 1 ||
-	    EVP_DigestUpdate(context, space, 16) != 1 ||
-	    EVP_DigestUpdate(context, name.data, name.len) != 1 ||
-	    EVP_DigestFinal_ex(context, digest, NULL) != 1)
-		abort();
-	EVP_MD_CTX_free(context);
+	add_digest(context, space, 16);
+	add_digest(context, name.data, name.len);
+	end_digest(context, digest);
 	mark_uuid(digest, 5);
 	return write_uuid(place, digest);
 }
@@ -90,8 +144,12 @@ id_uuid5(char place[ID_UUID_SIZE], const unsigned char space[16], struct heed_st
 void
 id_sha256(struct heed_str data, unsigned char ret_digest[ID_DIGEST_SIZE])
 {
-	if (EVP_Digest(data.data, data.len, ret_digest, NULL, EVP_sha256(), NULL) != 1)
-		abort();
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *context = begin_digest(&sha256);
+
+	add_digest(context, data.data, data.len);
+	end_digest(context, digest);
+	memcpy(ret_digest, digest, ID_DIGEST_SIZE);
 }
 
 void
@@ -107,22 +165,17 @@ struct id_hash
 id_hash_parts(const struct heed_str *parts, size_t n)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	EVP_MD_CTX *context = begin_digest(&sha256);
 	struct id_hash hash;
 	size_t i;
 
-	if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
-		abort();
 	for (i = 0; i < n; i++) {
 		uint64_t len = parts[i].len;
 
-		if (EVP_DigestUpdate(context, &len, sizeof(len)) != 1 ||
-		    EVP_DigestUpdate(context, parts[i].data, parts[i].len) != 1)
-			abort();
+		add_digest(context, &len, sizeof(len));
+		add_digest(context, parts[i].data, parts[i].len);
 	}
-	if (EVP_DigestFinal_ex(context, digest, NULL) != 1)
-		abort();
-	EVP_MD_CTX_free(context);
+	end_digest(context, digest);
 	memcpy(hash.bytes, digest, sizeof(hash.bytes));
 	return hash;
 }

@@ -70,7 +70,7 @@ struct engine_options {
 	/* An event was committed, or was known already. May be NULL. */
 	void (*arrived)(void *arg, const struct arrival *arrival);
 	/* A run ended. May be NULL. */
-	void (*watch)(void *arg, struct run *run);
+	void (*watch)(void *arg, const struct run *run);
 	/* A run's events were appended to a stream. May be NULL. */
 	void (*appended)(void *arg, const struct run *run);
 	void *arg;
@@ -200,7 +200,7 @@ struct run_trace {
 	bool sampled; /* the sender's wish */
 	int64_t created_us;
 };
-void run_view_trace(struct run *run, struct run_trace *ret_trace);
+void run_view_trace(const struct run *run, struct run_trace *ret_trace);
 
 /* One attempt of a step, of any kind. Borrowed from the run. */
 struct step_view {
@@ -221,6 +221,6 @@ struct step_view {
 };
 typedef void step_view_fn(void *arg, const struct step_view *step);
 /* Call fn for each, in order. */
-void run_view_steps(struct run *run, step_view_fn *fn, void *arg);
+void run_view_steps(const struct run *run, step_view_fn *fn, void *arg);
 
 #endif

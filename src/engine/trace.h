@@ -7,8 +7,8 @@
  * across crashes:
  *
  *	intake of an event      of its source and id
- *	run                     of its effect keys' root (event, flow and name)
- *	attempt of a step       of the step's effect key and the attempt
+ *	run                     of its event, flow and name
+ *	attempt of a step       of these, the step's name and the attempt
  *
  * An event's `trace` is the context it came with; one that came without begins a trace of
  * its own, whose parent is its intake. Source: W3C Trace Context, version 00.
@@ -40,8 +40,8 @@ trace_intake(char place[TRACE_SPAN_SIZE], struct heed_str source, struct heed_st
 struct heed_str
 trace_begin(struct arena *arena, struct heed_str source, struct heed_str id);
 /* The span of a run, and of an attempt (from 1) of its step. */
-void trace_run(char place[TRACE_SPAN_SIZE], struct run *run);
-void trace_step(char place[TRACE_SPAN_SIZE], struct run *run, struct heed_str step,
+void trace_run(char place[TRACE_SPAN_SIZE], const struct run *run);
+void trace_step(char place[TRACE_SPAN_SIZE], const struct run *run, struct heed_str step,
                 int attempt);
 /* The traceparent to send out with an attempt of a step; empty without memory. */
 struct heed_str trace_out(struct run *run, struct heed_str step, int attempt);

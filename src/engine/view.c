@@ -7,7 +7,7 @@
 #include "engine/trace.h"
 
 void
-run_view_trace(struct run *run, struct run_trace *ret_trace)
+run_view_trace(const struct run *run, struct run_trace *ret_trace)
 {
 	const struct event *event = &run->event->event;
 	struct trace_context context = {0};
@@ -26,7 +26,7 @@ run_view_trace(struct run *run, struct run_trace *ret_trace)
 }
 
 void
-run_view_steps(struct run *run, step_view_fn *fn, void *arg)
+run_view_steps(const struct run *run, step_view_fn *fn, void *arg)
 {
 	const struct entry *entry;
 

@@ -338,7 +338,7 @@ tell_step(void *arg, const struct step_view *step)
 /* ---- runs -------------------------------------------------------------------------- */
 
 void
-traces_ended(struct traces *traces, struct run *run, int64_t now_us)
+traces_ended(struct traces *traces, const struct run *run, int64_t now_us)
 {
 	struct telling telling = {.traces = traces};
 	struct run_trace trace;

@@ -48,7 +48,7 @@ int traces_new(struct traces_options *options, const struct traces_world *world,
 void traces_free(struct traces *traces); /* takes NULL */
 /* An event arrived; a run ended. Take NULL. */
 void traces_arrived(struct traces *traces, const struct arrival *arrival, int64_t now_us);
-void traces_ended(struct traces *traces, struct run *run, int64_t now_us);
+void traces_ended(struct traces *traces, const struct run *run, int64_t now_us);
 /* done(arg), on a later turn, when all is sent or the bound is over. Not NULL. */
 void traces_flush(struct traces *traces, loop_fn *done, void *arg);
 void traces_stats(const struct traces *traces, struct otlp_stats *ret_stats);

@@ -89,7 +89,7 @@ perform(void *arg, const struct action *action, const struct action_call *call,
 
 /* A run ended: its answer is in no row in the form that it was read in. */
 static void
-note_answer(void *arg, struct run *run)
+note_answer(void *arg, const struct run *run)
 {
 	struct rehearsal *rehearsal = arg;
 	struct heed_json copy;

@@ -134,7 +134,7 @@ log_run(const struct run *run)
 }
 
 static void
-ended(void *arg, struct run *run)
+ended(void *arg, const struct run *run)
 {
 	struct service *service = arg;
 	bool shown = false;

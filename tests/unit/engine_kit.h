@@ -253,7 +253,7 @@ stage_revive(void *arg, struct heed_str flow, struct heed_str name, struct heed_
 }
 
 static void
-stage_watch(void *arg, struct run *run)
+stage_watch(void *arg, const struct run *run)
 {
 	(void)run;
 	((struct stage *)arg)->ended++;

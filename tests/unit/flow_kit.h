@@ -50,7 +50,7 @@ kit_revive(void *arg, struct heed_str flow, struct heed_str name, struct heed_st
 }
 
 STORE_KIT void
-kit_watch(void *arg, struct run *run)
+kit_watch(void *arg, const struct run *run)
 {
 	(void)arg;
 	kit.n_ended++;
