@@ -99,7 +99,12 @@ buf_adds(struct heed_buf *buf, const char *text)
 void
 buf_addc(struct heed_buf *buf, char c)
 {
-	buf_add(buf, (struct heed_str){&c, 1});
+	if (buf->len + 1 >= buf->cap || buf->len >= buf->max || buf->error != 0) {
+		buf_add(buf, (struct heed_str){&c, 1});
+		return;
+	}
+	buf->data[buf->len++] = c; /* most often there is room */
+	buf->data[buf->len] = '\0';
 }
 
 void

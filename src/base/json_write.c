@@ -37,28 +37,33 @@ is_special(const char *eight)
 	        ~x & highs) != 0;
 }
 
+/* Where the first byte from `i` on is that has to be escaped. */
+static size_t
+find_special(struct heed_str text, size_t i)
+{
+	while (i + 8 <= text.len && !is_special(text.data + i))
+		i += 8;
+	while (i < text.len && escapes[(unsigned char)text.data[i]] == 0)
+		i++;
+	return i;
+}
+
 static void
 write_escaped(struct heed_buf *buf, struct heed_str text)
 {
 	size_t start = 0;
 	size_t i;
 
-	for (i = 0; i < text.len; i++) {
-		unsigned char c;
+	for (i = find_special(text, 0); i < text.len; i = find_special(text, start)) {
+		unsigned char c = (unsigned char)text.data[i];
 
-		while (i + 8 <= text.len && !is_special(text.data + i))
-			i += 8;
-		if (i == text.len)
-			break;
-		c = (unsigned char)text.data[i];
-		if (escapes[c] == 0)
-			continue;
 		buf_add(buf, (struct heed_str){text.data + start, i - start});
 		start = i + 1;
+		buf_addc(buf, '\\');
 		if (escapes[c] == 'u')
-			buf_addf(buf, "\\u%04x", c);
+			buf_addf(buf, "u%04x", c);
 		else
-			buf_add(buf, (struct heed_str){(char[]){'\\', escapes[c]}, 2});
+			buf_addc(buf, escapes[c]);
 	}
 	buf_add(buf, str_from(text, start));
 }
