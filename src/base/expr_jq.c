@@ -186,7 +186,7 @@ compile_program(struct expr_set *set, size_t index, struct expr **ret_culprit,
 {
 	size_t low = index * JQ_PROGRAM_EXPRS, high = low + JQ_PROGRAM_EXPRS;
 	struct jq_program *program = &set->programs[index];
-	jq_state *jq;
+	jq_state *jq = NULL;
 	int r, r_culprit;
 
 	if (high > set->n_jq)

@@ -136,7 +136,7 @@ is_dotted_atoms(struct heed_str text, bool unicode)
 static bool
 is_domain(struct heed_str text, bool unicode)
 {
-	struct heed_str inside = text;
+	struct heed_str inside;
 
 	if (!str_starts(text, "["))
 		return is_name(text, unicode);

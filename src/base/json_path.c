@@ -124,7 +124,7 @@ static int
 parse_step(struct parser *parser)
 {
 	struct place_step step = {.kind = STEP_NAME};
-	size_t tokens;
+	size_t tokens = 0;
 
 	switch (peek(parser, 0)) {
 	case T_FIELD:

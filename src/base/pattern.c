@@ -22,43 +22,53 @@ struct pattern {
 	pcre2_code *code;
 };
 
+/* Compile what was rewritten. */
+static int
+compile(struct heed_str text, pcre2_code **ret_code, struct heed_error *error)
+{
+	PCRE2_UCHAR words[128];
+	PCRE2_SIZE at;
+	int code = 0;
+
+	*ret_code =
+		pcre2_compile((PCRE2_SPTR)(text.data != NULL ? text.data : ""), text.len,
+	                      PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS |
+	                              PCRE2_MATCH_UNSET_BACKREF | PCRE2_AUTO_CALLOUT,
+	                      &code, &at, NULL);
+	if (*ret_code != NULL)
+		return 0;
+	(void)pcre2_get_error_message(code, words, sizeof(words));
+	(void)error_set(error, HEED_E_INVALID, "it is not a regular expression: %s",
+	                (const char *)words);
+	error_hint(error, "behind %.*s", STR_ARG(str_head_utf8(text, at)));
+	return HEED_E_INVALID;
+}
+
 int
 pattern_new(struct heed_str text, struct pattern **ret_pattern, struct heed_error *error)
 {
+	struct pattern *pattern;
 	struct heed_buf buf;
-	struct pattern *pattern = NULL;
-	PCRE2_UCHAR words[128];
-	PCRE2_SIZE at;
-	int code = 0, r;
+	int r;
 
 	if (text.len > PATTERN_SIZE_MAX)
 		return error_set(error, HEED_E_INVALID,
 		                 "a regular expression has at most %d bytes",
 		                 PATTERN_SIZE_MAX);
+	pattern = mem_new(sizeof(*pattern));
+	if (pattern == NULL)
+		return error_nomem(error);
 	buf_init(&buf, 0);
 	r = pattern_rewrite(&buf, text, error);
-	if (r == 0 && (pattern = mem_new(sizeof(*pattern))) == NULL)
-		r = error_nomem(error);
-	if (r == 0) {
-		pattern->code = pcre2_compile(
-			(PCRE2_SPTR)buf.data, buf.len,
-			PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS |
-				PCRE2_MATCH_UNSET_BACKREF | PCRE2_AUTO_CALLOUT,
-			&code, &at, NULL);
-		if (pattern->code == NULL) {
-			(void)pcre2_get_error_message(code, words, sizeof(words));
-			r = error_set(error, HEED_E_INVALID,
-			              "it is not a regular expression: %s",
-			              (const char *)words);
-			error_hint(error, "behind %.*s",
-			           STR_ARG(str_head_utf8(buf_str(&buf), at)));
-			mem_free(pattern);
-		}
-	}
-	buf_done(&buf);
 	if (r == 0)
-		*ret_pattern = pattern;
-	return r;
+		r = compile(buf_str(&buf), &pattern->code, error);
+	buf_done(&buf);
+	if (r < 0) {
+		mem_free(pattern);
+		return r;
+	}
+	*ret_pattern = pattern;
+	return 0;
 }
 
 void

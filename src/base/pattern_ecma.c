@@ -46,6 +46,12 @@ is_letter_or_digit(char c)
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
+static bool
+is_one_of(char c, const char *set)
+{
+	return c != '\0' && strchr(set, c) != NULL;
+}
+
 /* The byte that comes next, or NUL. */
 static char
 peek(const struct rewrite *rewrite, size_t ahead)
@@ -271,7 +277,7 @@ is_shared_escape(const struct rewrite *rewrite, char letter)
 {
 	if (letter == 'B')
 		return !rewrite->in_class;
-	return memchr("bdDwWtnfr", letter, 9) != NULL ||
+	return is_one_of(letter, "bdDwWtnfr") ||
 	       (letter >= ' ' && letter <= '~' && !is_letter_or_digit(letter));
 }
 
@@ -292,7 +298,7 @@ escape(struct rewrite *rewrite)
 		return space(rewrite, letter);
 	if (letter == 'p' || letter == 'P')
 		return property(rewrite, from);
-	if (memchr("vcxu0", letter, 5) != NULL)
+	if (is_one_of(letter, "vcxu0"))
 		return code_escape(rewrite, from, letter);
 	if (!is_shared_escape(rewrite, letter))
 		return refuse(rewrite, from, "is not an escape of ECMA-262");
@@ -415,7 +421,7 @@ character(struct rewrite *rewrite, char c)
 	}
 	rewrite->at++;
 	rewrite->atom = c != '|' && c != '^' && c != '$';
-	if (memchr("{}]", c, 3) != NULL)
+	if (is_one_of(c, "{}]"))
 		buf_addc(rewrite->out, '\\');
 	if (c != '.')
 		buf_addc(rewrite->out, c);

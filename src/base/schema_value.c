@@ -2,6 +2,7 @@
  * schema_value.c - the keywords about a value by itself: types, constants, numbers,
  * strings.
  */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -168,6 +169,7 @@ is_multiple(struct decimal value, struct decimal of)
 			return value.digits == 0;
 		divisor *= 10;
 	}
+	assert(divisor > 0);
 	rest = value.digits % divisor;
 	for (; shift > 0 && rest != 0; shift--)
 		rest = rest * 10 % divisor;

@@ -88,7 +88,7 @@ static int
 add_document(struct arena *arena, struct schema_library *library, struct heed_str uri,
              const char *path, struct heed_error *error)
 {
-	struct heed_json document;
+	struct heed_json document = json_null();
 
 	HEED_TRY(schema_file_read(arena, path, &document, error));
 	if (uri.len == 0)
@@ -104,6 +104,7 @@ add_folder(struct arena *arena, struct schema_library *library, struct heed_str 
            char *folder, struct heed_error *error)
 {
 	char *const folders[] = {folder, NULL};
+	/* cppcheck-suppress nullPointer: no order is wanted */
 	FTS *walk = fts_open(folders, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	size_t skip = strlen(folder);
 	const FTSENT *at;
