@@ -104,7 +104,8 @@ add_folder(struct arena *arena, struct schema_library *library, struct heed_str 
            char *folder, struct heed_error *error)
 {
 	char *const folders[] = {folder, NULL};
-	/* cppcheck-suppress nullPointer: no order is wanted */
+	/* No order is wanted. */
+	/* cppcheck-suppress nullPointer */
 	FTS *walk = fts_open(folders, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	size_t skip = strlen(folder);
 	const FTSENT *at;
