@@ -9,7 +9,7 @@
 #include "service/local.h"
 
 int
-admin_budgets(struct admin_call *call, struct heed_error *error)
+admin_budgets(struct call *call, struct heed_error *error)
 {
 	struct ledger *ledger = engine_ledger(call->service->engine);
 	struct arena *arena = &call->exchange->arena;
@@ -25,6 +25,6 @@ admin_budgets(struct admin_call *call, struct heed_error *error)
 	}
 	if (json_build_end(&build, &list) < 0)
 		return error_nomem(error);
-	admin_answer(call, 200, list);
+	call_answer(call, 200, list);
 	return 0;
 }

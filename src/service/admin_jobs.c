@@ -11,7 +11,7 @@
 static void
 answered(void *arg, int code, int64_t job)
 {
-	struct admin_call *call = arg;
+	struct call *call = arg;
 	struct heed_error error = {0};
 	struct heed_json value = json_null();
 	struct json_build build;
@@ -20,17 +20,17 @@ answered(void *arg, int code, int64_t job)
 		(void)error_set(&error, code, "%s",
 		                code == HEED_E_NOTFOUND ? "the job was done before"
 		                                        : heed_code_text(code));
-		admin_problem(call, &error);
+		call_problem(call, &error);
 		return;
 	}
 	json_object(&build, &call->exchange->arena);
 	json_set_cstr(&build, "job", json_int(job));
 	(void)json_build_end(&build, &value);
-	admin_answer(call, 202, value);
+	call_answer(call, 202, value);
 }
 
 int
-admin_redrive(struct admin_call *call, struct heed_error *error)
+admin_redrive(struct call *call, struct heed_error *error)
 {
 	struct redrive what;
 
@@ -41,7 +41,7 @@ admin_redrive(struct admin_call *call, struct heed_error *error)
 }
 
 int
-admin_cancel_job(struct admin_call *call, struct heed_error *error)
+admin_cancel_job(struct call *call, struct heed_error *error)
 {
 	int64_t job;
 

@@ -11,7 +11,7 @@
 static void
 sent(void *arg, const struct delivery *delivery)
 {
-	struct admin_call *call = arg;
+	struct call *call = arg;
 	struct heed_error error = {0};
 	struct json_build build;
 	struct heed_json value = json_null();
@@ -21,18 +21,18 @@ sent(void *arg, const struct delivery *delivery)
 		                delivery->text != NULL ? delivery->text
 		                                       : heed_code_text(delivery->code));
 		error_hint(&error, "send them again");
-		admin_problem(call, &error);
+		call_problem(call, &error);
 		return;
 	}
 	json_object(&build, &call->exchange->arena);
 	json_set_cstr(&build, "accepted", json_int((int64_t)delivery->n_accepted));
 	json_set_cstr(&build, "duplicates", json_int((int64_t)delivery->n_duplicate));
 	(void)json_build_end(&build, &value);
-	admin_answer(call, 202, value);
+	call_answer(call, 202, value);
 }
 
 static int
-read_events(struct admin_call *call, struct event **ret_events, size_t *ret_n,
+read_events(struct call *call, struct event **ret_events, size_t *ret_n,
             struct heed_error *error)
 {
 	struct arena *arena = &call->exchange->arena;
@@ -60,7 +60,7 @@ read_events(struct admin_call *call, struct event **ret_events, size_t *ret_n,
 }
 
 int
-admin_send(struct admin_call *call, struct heed_error *error)
+admin_send(struct call *call, struct heed_error *error)
 {
 	const struct delivery nothing = {.code = 0};
 	struct event *events = NULL;

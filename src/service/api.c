@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/api_local.h"
+#include "service/saga_call.h"
 
 #define BODY_MAX ((size_t)1024 * 1024)
 #define ANSWER_MAX                                                                       \
@@ -447,6 +448,7 @@ static const struct route routes[] = {
 	{"GET", "/entities/", get_entity},
 	{"POST", "/entities/", post_command},
 	{"GET", "/feed", get_feed},
+	{"POST", "/sagas/", saga_call},
 };
 
 /* ---- its life ---------------------------------------------------------------------- */

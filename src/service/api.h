@@ -7,6 +7,7 @@
  *	GET  /entities/ENTITY/ID/events        its events; ?from=VERSION&limit=N
  *	POST /entities/ENTITY/ID/COMMAND       a command, with its data as body
  *	GET  /feed                             server-sent events; ?from=POSITION&stream=S
+ *	POST /sagas/RUN/VERB                   what people say to sagas (saga_call.h)
  */
 #ifndef HEED_SERVICE_API_H
 #define HEED_SERVICE_API_H

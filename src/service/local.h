@@ -8,7 +8,7 @@
 #include "service/sources.h"
 #include "service/service.h"
 
-struct admin;
+struct router;
 struct api;
 struct tap;
 
@@ -23,8 +23,8 @@ struct service {
 	struct engine *engine;
 	struct tap *tap;
 	struct traces *traces; /* NULL: none */
-	struct admin *admin; /* NULL: none */
-	struct api *api;     /* NULL: none */
+	struct router *admin;  /* NULL: none */
+	struct api *api;       /* NULL: none */
 	struct sources sources;
 	struct once once;
 	bool stopping;

@@ -224,7 +224,7 @@ reload_signal(void *arg)
 }
 
 int
-admin_reload(struct admin_call *call, struct heed_error *error)
+admin_reload(struct call *call, struct heed_error *error)
 {
 	enum reload_how how =
 		json_get_bool(call->body, "look", false) ? RELOAD_LOOK : RELOAD_APPLY;
@@ -233,6 +233,6 @@ admin_reload(struct admin_call *call, struct heed_error *error)
 	HEED_TRY(reload(call->service, how, &call->exchange->arena, &value, error));
 	if (how == RELOAD_APPLY)
 		log_report(value);
-	admin_answer(call, 200, value);
+	call_answer(call, 200, value);
 	return 0;
 }

@@ -383,7 +383,7 @@ service_close(struct service *service)
 		return;
 	once_end(&service->once);
 	sources_stop(&service->sources);
-	admin_close(service->admin);
+	router_close(service->admin);
 	api_close(service->api);
 	engine_free(service->engine);
 	traces_free(service->traces);

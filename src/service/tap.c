@@ -25,7 +25,7 @@ struct record {
 
 struct waiting {
 	LIST_ENTRY(waiting) link;
-	struct admin_call *call;
+	struct call *call;
 	int64_t after;
 	int64_t until_ms;
 };
@@ -121,7 +121,7 @@ tap_add(struct tap *tap, struct heed_json record)
 
 /* {"last": N, "missed": K, "records": [...]}: N is what to ask for next. */
 static void
-answer(struct tap *tap, struct admin_call *call, int64_t after)
+answer(struct tap *tap, struct call *call, int64_t after)
 {
 	int64_t from = after + 1 < tap->first ? tap->first : after + 1;
 	int64_t to = tap->next - from > ANSWER_RECORDS_MAX ? from + ANSWER_RECORDS_MAX
@@ -170,7 +170,7 @@ look(void *arg)
 }
 
 int
-admin_tap(struct admin_call *call, struct heed_error *error)
+admin_tap(struct call *call, struct heed_error *error)
 {
 	struct tap *tap = call->service->tap;
 	struct waiting *waiting;

@@ -1,16 +1,16 @@
 /*
- * admin_saga.c - POST /sagas/RUN/VERB: approve, reject, cancel, retry, fork. Answered
- * once the word is on disk.
+ * saga_call.c - see saga_call.h.
  */
+#include "service/saga_call.h"
+
 #include "base/error.h"
 #include "base/json.h"
 #include "pattern/sagas.h"
-#include "service/admin.h"
 #include "service/local.h"
 
 /* What is answered when it is on disk. */
 struct word {
-	struct admin_call *call;
+	struct call *call;
 	struct heed_json value;
 };
 
@@ -21,11 +21,11 @@ told(void *arg, int code)
 	struct heed_error error = {0};
 
 	if (code == 0) {
-		admin_answer(word->call, 200, word->value);
+		call_answer(word->call, 200, word->value);
 		return;
 	}
 	(void)error_set(&error, code, "the saga went away before it could be written");
-	admin_problem(word->call, &error);
+	call_problem(word->call, &error);
 }
 
 /* {"run": N, "did": "approve", name: value} */
@@ -46,7 +46,7 @@ describe(struct word *word, int64_t run, const char *did, const char *name,
 static int
 decide(struct word *word, int64_t run, const char *verb, struct heed_error *error)
 {
-	struct admin_call *call = word->call;
+	struct call *call = word->call;
 	struct arena *arena = &call->exchange->arena;
 	struct heed_str step = json_get_text(call->body, "step");
 	static const char *const parts[] = {"by", "reason", "edit"};
@@ -174,7 +174,7 @@ static const struct {
 };
 
 int
-admin_saga(struct admin_call *call, struct heed_error *error)
+saga_call(struct call *call, struct heed_error *error)
 {
 	struct heed_str verb = call->rest;
 	struct heed_str id = str_cut(&verb, '/');
