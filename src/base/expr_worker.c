@@ -68,6 +68,16 @@ expr_worker_stop(struct expr_set *set)
 	(void)reap(set);
 }
 
+/* One that was killed between two evaluations, by the system or a person, harms none. */
+static void
+bury_dead(struct expr_set *set)
+{
+	if (set->worker == 0 || waitpid(set->worker, NULL, WNOHANG) == 0)
+		return;
+	(void)close(set->worker_fd);
+	set->worker = 0;
+}
+
 /* Wait for `events`; false when the time is up. */
 static bool
 wait_for(int fd, short events, int64_t until_ms)
@@ -167,6 +177,7 @@ expr_worker_ask(struct expr_set *set, size_t slot, struct heed_str input,
                 struct heed_buf *reply, enum worker_verdict *ret_verdict,
                 struct heed_error *error)
 {
+	bury_dead(set);
 	if (set->worker == 0)
 		HEED_TRY(start(set, error));
 	if (exchange(set, slot, input, reply, ret_verdict))

@@ -52,9 +52,10 @@ def test_evaluated_by_a_worker(make_heed):
     worker, = workers(heed.process.pid)
     # It is killed from outside: the next evaluation has another.
     os.kill(worker, signal.SIGKILL)
+    until(lambda: ") Z " in open(f"/proc/{worker}/stat").read())
     heed.post(basket(4, 2), basket(5, 3))
-    heed.until("select count(*) from runs where name = 'count' and state in (5, 6)", [(3,)])
-    assert len(workers(heed.process.pid)) == 1
+    heed.until("select count(*) from events where type = 'counted'", [(3,)])
+    assert len(workers(heed.process.pid)) == 1 and workers(heed.process.pid) != [worker]
     assert heed.stop() == 0
 
 
