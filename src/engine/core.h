@@ -55,13 +55,13 @@ struct entry {
 	bool todo;    /* to be performed once committed */
 	bool loaded;  /* from the store, and not looked at since */
 	int64_t at_us, ended_us;
-	int64_t due_us; /* a failed one: when the next may start; 0: not decided */
+	int64_t due_us;        /* a failed one: when the next may start; 0: not decided */
 	struct heed_str asked; /* the model's name in the configuration; empty: none */
 	struct heed_str model; /* what answers, as its provider calls it */
 	struct model_usage usage;
 	int64_t cost_nano;
-	int64_t reserved_nano; /* as in store_entry */
-	int hops;              /* models that the budgets named instead */
+	int64_t reserved_nano;         /* as in store_entry */
+	int hops;                      /* models that the budgets named instead */
 	struct ledger_refusal refusal; /* the first to open of what stood in the way */
 	int64_t refused_nano;
 	struct heed_str class; /* of a failure */
@@ -183,10 +183,10 @@ struct batch {
 	struct run *run; /* whose commit it is; NULL: events from outside */
 	struct batch_event {
 		struct event_ref *event;
-		size_t cause;  /* the event whose run emitted it, from 1; 0: none here */
+		size_t cause; /* the event whose run emitted it, from 1; 0: none here */
 		int64_t came_us;
-		size_t n_runs; /* that it starts */
-		bool appended; /* it is put with others, */
+		size_t n_runs;        /* that it starts */
+		bool appended;        /* it is put with others, */
 		struct entry *append; /* as the first of them, by this */
 	} * events;
 	size_t n_events, cap_events;
@@ -224,9 +224,11 @@ struct engine {
 	int64_t active;
 	int64_t commits;  /* under way */
 	int64_t troubled; /* runs that have something to try again */
-	bool started, draining, paused, closing;
+	bool started, draining, paused;
+	bool closing; /* nothing goes on, what is being written ends */
 	bool store_failing; /* told */
 	struct loop_timer dispatch_timer;
+	struct loop_timer care_timer;
 	struct loop_timer drain_timer;
 	loop_fn *drained;
 	void *drained_arg;
@@ -243,6 +245,10 @@ struct engine {
 	struct waiting_list searching; /* among events that came before the wait */
 	struct loop_timer search_timer;
 };
+
+/* ---- engine.c */
+/* From now on the store is kept tidy. */
+void engine_begin_care(struct engine *engine);
 
 /* ---- run.c */
 /* `id` is that of a stored one; 0: a new number. NULL without memory. */
@@ -433,7 +439,7 @@ int flow_stopped(struct run *run, struct heed_str step);
 /* ---- recover.c */
 struct recovery {
 	struct engine *engine;
-	struct run *run; /* the last one that was loaded */
+	struct run *run;         /* the last one that was loaded */
 	struct heed_str patched; /* its event, when that was mended */
 	struct heed_error *error;
 };
@@ -449,19 +455,19 @@ int recover_blockers(struct engine *engine, struct heed_error *error);
 #define SPEND_OTHER 3 /* another model is to be tried */
 /* May *model be asked now? 0, with what the budgets want asked instead; SPEND_HELD;
  * HEED_E_LIMIT with words: never. */
-int spend_choose(struct entry *entry, const struct model **model,
-                 struct heed_error *error);
+int
+spend_choose(struct entry *entry, const struct model **model, struct heed_error *error);
 /* The ticket is admitted: reserve for its model. Otherwise the ticket is given back:
  * SPEND_OTHER, SPEND_HELD, HEED_E_LIMIT. */
-int spend_reserve(struct entry *entry, const struct model **model,
-                  struct heed_error *error);
+int
+spend_reserve(struct entry *entry, const struct model **model, struct heed_error *error);
 /* Take usage and cost over from the reply. */
 void spend_settle(struct entry *entry, const struct model_reply *reply);
 /* The ask was given up: what was called stays spent, the rest is free again. */
 void spend_drop(struct entry *entry);
 /* The ledger's: make an event of it. */
-void notice_of_budget(void *engine, enum ledger_notice notice,
-                      const struct ledger_view *view);
+void
+notice_of_budget(void *engine, enum ledger_notice notice, const struct ledger_view *view);
 void notices_free(struct engine *engine);
 /* The run goes to WAITING: wait for the budget that this pass found spent, if any. True
  * when there is nothing else to wait for. */

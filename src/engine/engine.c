@@ -37,6 +37,14 @@ const struct option engine_limit_options[] = {
          .max = 3600000,
          .help = "how long calls under way may take after SIGTERM before they are cut "
                  "off"},
+	{.name = "duplicates",
+         .kind = OPTION_DURATION,
+         .offset = offsetof(struct engine_limits, duplicates_ms),
+         .fallback = "7d",
+         .min = 60000,
+         .max = 315360000000,
+         .help = "how long an event is known by its source and id: the same one within "
+                 "this time is taken as a duplicate"},
 	{.name = "state_cache",
          .kind = OPTION_SIZE,
          .offset = offsetof(struct engine_limits, state_cache),
@@ -46,6 +54,26 @@ const struct option engine_limit_options[] = {
          .help = "memory for the states of entities that were used last"},
 	OPTION_ROWS_END,
 };
+
+#define CARE_MS (3600 * 1000)
+
+/* Now and then: what is known for too long is forgotten. */
+static void
+care(void *arg)
+{
+	struct engine *engine = arg;
+
+	/* Without memory: the next time. */
+	(void)store_prune(engine->options.store,
+	                  engine->options.limits.duplicates_ms * 1000, NULL, NULL);
+	loop_timer_set(engine->loop, &engine->care_timer, CARE_MS);
+}
+
+void
+engine_begin_care(struct engine *engine)
+{
+	loop_timer_set(engine->loop, &engine->care_timer, CARE_MS / 60);
+}
 
 int
 engine_new(const struct engine_options *options, struct engine **ret_engine)
@@ -69,6 +97,7 @@ engine_new(const struct engine_options *options, struct engine **ret_engine)
 	TAILQ_INIT(&engine->redriving);
 	wait_init(engine);
 	loop_timer_init(&engine->dispatch_timer, dispatch_turn, engine);
+	loop_timer_init(&engine->care_timer, care, engine);
 	if (routes_new(NULL, 0, &engine->routes) < 0 ||
 	    streams_new(engine->loop, options->store, (size_t)options->limits.state_cache,
 	                &engine->streams) < 0 ||
@@ -112,7 +141,23 @@ set_current(struct engine *engine, struct definition *const *definitions, size_t
 	}
 }
 
-/* Nothing may be under way in the store: drain first. */
+bool
+engine_abandon(struct engine *engine)
+{
+	struct entry *entry;
+	struct run *run;
+
+	engine->draining = true;
+	engine->closing = true;
+	TAILQ_FOREACH(run, &engine->all, all)
+	TAILQ_FOREACH(entry, &run->entries, link)
+	{
+		ask_cancel(entry);
+		effect_cancel(entry);
+	}
+	return engine->commits > 0;
+}
+
 void
 engine_free(struct engine *engine)
 {
@@ -121,6 +166,7 @@ engine_free(struct engine *engine)
 	if (engine == NULL)
 		return;
 	engine->closing = true;
+	engine->started = false; /* nothing is dispatched from here on */
 	while ((run = TAILQ_FIRST(&engine->all)) != NULL) {
 		if (run->state == RUN_READY || run->state == RUN_ACTIVE ||
 		    run->state == RUN_WAITING)
@@ -129,6 +175,7 @@ engine_free(struct engine *engine)
 	}
 	redrive_free(engine);
 	loop_timer_clear(engine->loop, &engine->dispatch_timer);
+	loop_timer_clear(engine->loop, &engine->care_timer);
 	loop_timer_clear(engine->loop, &engine->drain_timer);
 	wait_done(engine);
 	set_current(engine, NULL, 0);

@@ -33,14 +33,15 @@ struct engine_limits {
 	int64_t causation_depth; /* events caused by events caused by ... */
 	int64_t in_flight;       /* runs active at once over all reactions */
 	int64_t drain_ms;        /* SIGTERM: how long calls under way may take */
+	int64_t duplicates_ms;   /* how long an event is known by its source and id */
 	int64_t state_cache;     /* bytes of streams' states in memory */
 };
 extern const struct option engine_limit_options[];
 
 struct arrival {
 	const struct event *event;
-	size_t n_runs;  /* that it started */
-	bool duplicate; /* it was known: nothing was done */
+	size_t n_runs;   /* that it started */
+	bool duplicate;  /* it was known: nothing was done */
 	int64_t came_us; /* when it was handed in */
 };
 
@@ -77,6 +78,7 @@ struct engine_options {
 };
 
 int engine_new(const struct engine_options *options, struct engine **ret_engine);
+/* Nothing may be being written: see engine_drain, engine_abandon. Takes NULL. */
 void engine_free(struct engine *engine);
 /* React by these from now on, and by no others: all at once, or, with HEED_E_NOMEM, as
  * before. Runs keep the definition that they started with. Another failure is the
@@ -105,6 +107,10 @@ int engine_start(struct engine *engine, struct heed_error *error);
 /* Take no more events, start no more runs; `done(arg)` when nothing is under way or the
  * bound is over. What is unfinished goes on at the next start. */
 void engine_drain(struct engine *engine, loop_fn *done, void *arg);
+/* Do not wait for what is under way: its calls are forgotten and nothing goes on. True
+ * while something is still being written, which ends by itself: until then the engine may
+ * not be freed. */
+bool engine_abandon(struct engine *engine);
 /* Nothing is ready, active or waiting for a commit (timers may be armed), and no redrive
  * is under way. */
 bool engine_idle(const struct engine *engine);
@@ -214,9 +220,10 @@ struct step_view {
 	struct heed_str model; /* what answered, as its provider calls it */
 	const struct model_usage *usage;
 	int64_t cost_nano;
-	struct heed_str action; /* effects: "http"; empty when an earlier process made it */
-	struct heed_str key;    /* of an effect */
-	struct heed_str class, detail; /* of a failure */
+	struct heed_str
+		action;      /* effects: "http"; empty when an earlier process made it */
+	struct heed_str key; /* of an effect */
+	struct heed_str class, detail;  /* of a failure */
 	struct heed_str request, reply; /* JSON, as recorded */
 };
 typedef void step_view_fn(void *arg, const struct step_view *step);

@@ -202,6 +202,7 @@ engine_start(struct engine *engine, struct heed_error *error)
 	HEED_TRY(store_read_runs(engine->options.store, &filter, resume, &recovery,
 	                         error));
 	engine->started = true;
+	engine_begin_care(engine);
 	dispatch_soon(engine);
 	return redrive_start(engine, error);
 }

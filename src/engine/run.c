@@ -375,7 +375,7 @@ has_raw_reply(const struct run *run)
 static void
 go_on(struct run *run)
 {
-	if (run->committing)
+	if (run->committing || run->engine->closing)
 		return;
 	if (run->advance && !has_raw_reply(run))
 		run_pass(run);
@@ -449,6 +449,8 @@ perform(struct run *run)
 {
 	struct entry *entry;
 
+	if (run->engine->closing)
+		return;
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
 		if (!entry->todo || !entry->stored || entry->state != ENTRY_INTENDED)

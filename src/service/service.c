@@ -376,6 +376,20 @@ service_run(struct service *service)
 	loop_run(service->loop);
 }
 
+/* It may have been stopped in the middle (a second signal): wait for the disk, at least.
+ */
+static void
+abandon(struct service *service)
+{
+	struct loop_timer look;
+
+	loop_timer_init(&look, drained, service);
+	while (service->engine != NULL && engine_abandon(service->engine)) {
+		loop_timer_set(service->loop, &look, 1);
+		loop_run(service->loop);
+	}
+}
+
 void
 service_close(struct service *service)
 {
@@ -385,6 +399,7 @@ service_close(struct service *service)
 	sources_stop(&service->sources);
 	router_close(service->admin);
 	api_close(service->api);
+	abandon(service);
 	engine_free(service->engine);
 	traces_free(service->traces);
 	tap_free(service->tap);

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from kit import event
-from provider import answer, fenced, status
+from kit import event, until
+from provider import answer, fenced, hang, status
 from test_reaction import CONFIG
 
 ASKS = CONFIG.replace(
@@ -66,4 +66,20 @@ def test_a_paid_reply_survives(heed, provider):
     heed.until("select count(*) from runs where name = 'enrich' and state = 5", [(60,)])
     ((cut_off,),) = heed.rows("select count(*) from journal where kind = 0 and class = 'cut_off'")
     assert len(provider.calls) <= 60 + cut_off
+    assert heed.stop() == 0
+
+
+def test_a_second_signal_ends_at_once(heed, provider):
+    """The first waits for calls under way; what the second cuts off goes on at the next start."""
+    provider.default = hang()
+    heed.post(*[event(i) for i in range(20)])
+    provider.wait(20)
+    heed.process.send_signal(signal.SIGTERM)
+    until(lambda: any("stopping" in line for line in heed.log))
+    assert heed.process.poll() is None
+    assert heed.stop() == 0
+    provider.default = GOOD
+    heed.start()
+    heed.until("select count(*) from runs where name = 'enrich' and state = 5", [(20,)])
+    assert heed.rows("select count(*) from journal where class = 'cut_off'") == [(20,)]
     assert heed.stop() == 0

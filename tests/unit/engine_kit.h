@@ -33,6 +33,7 @@
 #include "base/mem.h"
 #include "config/app.h"
 #include "engine/engine.h"
+#include "engine/redrive.h"
 #include "loop/http_client.h"
 #include "model/model.h"
 #include "store/store.h"
@@ -311,6 +312,8 @@ stage_open(struct stage *stage, const char *config, const char *where)
 KIT void
 stage_close(struct stage *stage)
 {
+	while (stage->engine != NULL && engine_abandon(stage->engine))
+		loop_turn(stage->loop);
 	engine_free(stage->engine);
 	if (stage->gateway != NULL)
 		gateway_remove(stage->gateway, stage->app.models.items,
@@ -416,6 +419,17 @@ stage_send(struct stage *stage, const char *text)
 	loop_turn(stage->loop);
 	assert_true(outcome.done);
 	return outcome.delivery;
+}
+
+/* A person's word about a dead letter or a held run. */
+KIT void
+stage_redrive(struct stage *stage, int64_t run, enum redrive_verb verb)
+{
+	const struct redrive what = {.verb = verb, .runs = &run, .n_runs = 1};
+	struct heed_error error = {0};
+
+	if (engine_redrive(stage->engine, &what, 1, NULL, NULL, &error) < 0)
+		fail_msg("%s", error.text);
 }
 
 /* ---- what is in the store ---------------------------------------------------------- */

@@ -207,18 +207,6 @@ static int complaints; /* so that one run shows all points that are wrong */
 		complaints++;                                                            \
 	} while (0)
 
-static void
-redrive(struct stage *stage, int64_t run, bool happened)
-{
-	const struct redrive what = {.verb = happened ? REDRIVE_DONE : REDRIVE_REPEAT,
-	                             .runs = &run,
-	                             .n_runs = 1};
-	struct heed_error error = {0};
-
-	if (engine_redrive(stage->engine, &what, 1, NULL, NULL, &error) < 0)
-		fail_msg("%s", error.text);
-}
-
 /* What was cut off within a bare effect is held; a person looks, says so, and it goes on.
  * None was done twice. */
 static void
@@ -239,7 +227,8 @@ release_held(struct stage *stage, const char *what, long n)
 
 		(void)snprintf(name, sizeof(name), "/bare/%s", strchr(word, ' ') + 1);
 		happened = *tally(&world.unkeyed, name) > 0;
-		redrive(stage, strtoll(word, NULL, 10), happened);
+		stage_redrive(stage, strtoll(word, NULL, 10),
+		              happened ? REDRIVE_DONE : REDRIVE_REPEAT);
 	}
 	if (!stage_settle(stage)) {
 		ask_file(path, "select id, name, state, class, text from runs", held,
