@@ -214,6 +214,23 @@ static const struct option admin_options[] = {
 	OPTION_ROWS_END,
 };
 
+#define LINKS(field)                                                                     \
+	(offsetof(struct app_api, links.field) - offsetof(struct app_api, links))
+
+static const struct option links_options[] = {
+	{.name = "url",
+         .kind = OPTION_TEXT,
+         .offset = LINKS(url),
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .help = "where those who are asked reach the api: https://heed.example.com"},
+	{.name = "secret",
+         .kind = OPTION_SECRET,
+         .offset = LINKS(secret),
+         .flags = OPTION_REQUIRED | OPTION_NONEMPTY,
+         .help = "what the links are signed with; a new one makes old links void"},
+	OPTION_ROWS_END,
+};
+
 static const struct option api_options[] = {
 	{.name = "listen",
          .kind = OPTION_TEXT,
@@ -233,6 +250,12 @@ static const struct option api_options[] = {
          .max = 600000,
          .help = "how long a command waits for its decision unless it says so itself "
                  "(Prefer: wait=SECONDS) before it is answered 202"},
+	{.name = "links",
+         .kind = OPTION_RECORD,
+         .offset = offsetof(struct app_api, links),
+         .rows = links_options,
+         .help = "links by which people decide for sagas, in saga.approval_requested; "
+                 "whoever has one may decide"},
 	OPTION_ROWS_END,
 };
 

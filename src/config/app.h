@@ -28,6 +28,10 @@ struct app_api {
 	struct heed_str listen; /* empty: there is none */
 	struct heed_str bearer;
 	int64_t wait_ms;
+	struct {
+		struct heed_str url; /* empty: no links */
+		struct heed_str secret;
+	} links;
 };
 
 struct app {

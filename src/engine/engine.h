@@ -68,6 +68,11 @@ struct engine_options {
 	int (*revive)(void *arg, struct heed_str flow, struct heed_str name,
 	              struct heed_str text, struct definition **ret_definition,
 	              struct heed_error *error);
+	/* An address at which `who` may answer the signal that a run waits for, until
+	 * then (0: for ever); empty when there is none. On `arena`. May be NULL. */
+	struct heed_str (*link)(void *arg, struct arena *arena, int64_t run,
+	                        struct heed_str signal, struct heed_str who,
+	                        int64_t until_us);
 	/* An event was committed, or was known already. May be NULL. */
 	void (*arrived)(void *arg, const struct arrival *arrival);
 	/* A run ended. May be NULL. */

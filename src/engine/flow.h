@@ -176,6 +176,10 @@ int flow_sleep(struct run *run, struct heed_str step, int64_t ms);
  * other run gets the signal "cancel" and is waited for. */
 int flow_start(struct run *run, struct heed_str step, const char *flow,
                struct heed_str name, struct heed_json data, struct heed_json *ret_result);
+/* An address at which `who` may answer the signal of this name, within so long (0: for
+ * ever); empty when there is none. */
+struct heed_str
+flow_link(struct run *run, struct heed_str signal, struct heed_str who, int64_t within_ms);
 /* Did a person say this (engine_signal, one of the kind's signals)? */
 bool flow_hear(const struct run *run, const char *signal, struct heed_json *ret_value);
 

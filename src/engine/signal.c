@@ -51,6 +51,18 @@ signal_await(struct run *run, const struct entry *entry, engine_told_fn *done, v
 	return 0;
 }
 
+struct heed_str
+flow_link(struct run *run, struct heed_str signal, struct heed_str who, int64_t within_ms)
+{
+	const struct engine_options *options = &run->engine->options;
+	int64_t now = loop_wall_us(run->engine->loop);
+
+	if (options->link == NULL)
+		return (struct heed_str){NULL, 0};
+	return options->link(options->arg, &run->arena, run->id, signal, who,
+	                     within_ms > 0 ? now + within_ms * 1000 : 0);
+}
+
 bool
 flow_hear(const struct run *run, const char *signal, struct heed_json *ret_value)
 {

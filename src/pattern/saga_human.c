@@ -64,6 +64,26 @@ find_shown(struct saga_pass *pass, const struct saga_exec *exec,
 	return flow_fail(pass->run, r, "show", &error);
 }
 
+/* {"boss": "https://..."}, when there are links. */
+static int
+list_links(struct saga_pass *pass, const struct saga_exec *exec,
+           const struct option_texts *recipients, struct heed_json *ret_links)
+{
+	struct json_build build;
+	size_t i;
+
+	json_object(&build, pass->arena);
+	for (i = 0; i < recipients->n; i++) {
+		struct heed_str link =
+			flow_link(pass->run, exec->name, recipients->items[i],
+		                  exec->step->human->timeout_ms);
+
+		if (link.len > 0)
+			json_set(&build, recipients->items[i], json_str(link));
+	}
+	return json_build_end(&build, ret_links);
+}
+
 /* Tell `recipients` that they are asked. */
 static int
 tell(struct saga_pass *pass, const struct saga_exec *exec, const char *what,
@@ -95,6 +115,9 @@ tell(struct saga_pass *pass, const struct saga_exec *exec, const char *what,
 	if (human->edit != NULL)
 		json_set_cstr(&build, "edit", schema_document(human->edit));
 	json_set_cstr(&build, "timeout_s", json_int(human->timeout_ms / 1000));
+	HEED_TRY(list_links(pass, exec, recipients, &value));
+	if (value.len > 0)
+		json_set_cstr(&build, "links", value);
 	HEED_TRY(json_build_end(&build, &value));
 	return flow_emit(pass->run, step, type, subject, value);
 }

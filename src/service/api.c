@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/api_local.h"
+#include "service/decide.h"
 #include "service/saga_call.h"
 
 #define BODY_MAX ((size_t)1024 * 1024)
@@ -449,6 +450,8 @@ static const struct route routes[] = {
 	{"POST", "/entities/", post_command},
 	{"GET", "/feed", get_feed},
 	{"POST", "/sagas/", saga_call},
+	{"GET", "/decide/", decide_page, .open = true},
+	{"POST", "/decide/", decide_press, .open = true},
 };
 
 /* ---- its life ---------------------------------------------------------------------- */

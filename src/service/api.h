@@ -8,6 +8,7 @@
  *	POST /entities/ENTITY/ID/COMMAND       a command, with its data as body
  *	GET  /feed                             server-sent events; ?from=POSITION&stream=S
  *	POST /sagas/RUN/VERB                   what people say to sagas (saga_call.h)
+ *	GET  /decide/TOKEN                     a link to decide (decide.h)
  */
 #ifndef HEED_SERVICE_API_H
 #define HEED_SERVICE_API_H

@@ -191,10 +191,6 @@ receive(void *arg, struct http_exchange *exchange)
 	struct heed_error error = {0};
 	int r;
 
-	if (!is_allowed(&router->options, exchange)) {
-		refuse_sender(exchange);
-		return HTTP_ANSWERED;
-	}
 	if (routed == NULL) {
 		http_problem(exchange, 503, "Unavailable", "out of memory");
 		return HTTP_ANSWERED;
@@ -202,6 +198,10 @@ receive(void *arg, struct http_exchange *exchange)
 	routed->call.service = router->options.service;
 	routed->call.exchange = exchange;
 	r = find_route(&router->options, exchange, &routed->route);
+	if (!(r == 0 && routed->route->open) && !is_allowed(&router->options, exchange)) {
+		refuse_sender(exchange);
+		return HTTP_ANSWERED;
+	}
 	if (r < 0)
 		return refuse_path(exchange, r);
 	routed->call.rest = str_from(exchange->path, strlen(routed->route->path));

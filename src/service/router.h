@@ -29,6 +29,7 @@ struct route {
 	const char *method;
 	const char *path; /* ends in "/": what follows is call->rest */
 	call_fn *fn;
+	bool open; /* no token is asked for */
 };
 
 struct router_options {

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/admin.h"
+#include "service/decide.h"
 #include "service/api.h"
 #include "service/live.h"
 #include "service/local.h"
@@ -226,6 +227,7 @@ make_engine(struct service *service, struct heed_error *error)
 		.model = find_model,
 		.redact = find_redact,
 		.revive = revive,
+		.link = decide_link,
 		.arrived = arrived,
 		.watch = ended,
 		.appended = appended,
