@@ -201,6 +201,40 @@ show_mark(struct tree *tree, const struct store_entry *row)
 	buf_addf(tree->buf, "  %s\n", clock_text(place, row->at_us).data);
 }
 
+/* "ask gpt-4o-mini", "POST https://...", "wait approve": what it is. */
+static void
+show_what(struct tree *tree, const struct store_entry *row)
+{
+	switch (row->kind) {
+	case ENTRY_ASK:
+		buf_adds(tree->buf, "ask  ");
+		(void)out_text(tree->buf, row->model, 40);
+		break;
+	case ENTRY_PROBE:
+		buf_adds(tree->buf, "probe ");
+		/* fallthrough */
+	case ENTRY_ACT:
+	case ENTRY_EMIT:
+		summary_effect(tree->buf, HEED_STR(""), parse(tree, row->request),
+		               LINE_TEXT);
+		break;
+	default:
+		buf_addf(tree->buf, "%s ", store_entry_kind_name(row->kind));
+		(void)out_text(tree->buf, row->step, 60);
+		break;
+	}
+}
+
+static void
+show_effect(struct tree *tree, const struct store_entry *row)
+{
+	if (tree->detail == CHAIN_FULL || row->state != ENTRY_DONE)
+		add_part(tree, "request", row->request);
+	if (!str_is(row->reply, "null"))
+		add_part(tree, "reply", row->reply);
+	add_part(tree, "why", row->detail);
+}
+
 static void
 show_entry(struct tree *tree, const struct chain_run *run,
            const struct chain_entry *entry, bool last)
@@ -211,18 +245,11 @@ show_entry(struct tree *tree, const struct chain_run *run,
 	begin_node(tree, last);
 	if (row->kind == ENTRY_MARK) {
 		show_mark(tree, row);
-	} else if (row->kind == ENTRY_ASK) {
-		buf_adds(tree->buf, "ask  ");
-		(void)out_text(tree->buf, row->model, 40);
-		add_state(tree, row);
-		add_usage(tree->buf, row);
-		buf_addc(tree->buf, '\n');
 	} else {
-		if (row->kind == ENTRY_PROBE)
-			buf_adds(tree->buf, "probe ");
-		summary_effect(tree->buf, HEED_STR(""), parse(tree, row->request),
-		               LINE_TEXT);
+		show_what(tree, row);
 		add_state(tree, row);
+		if (row->kind == ENTRY_ASK)
+			add_usage(tree->buf, row);
 		buf_addc(tree->buf, '\n');
 	}
 	before = enter(tree, last);
@@ -232,11 +259,7 @@ show_entry(struct tree *tree, const struct chain_run *run,
 		add_part(tree, "was", json_get_text(parse(tree, row->request), "text"));
 		add_part(tree, "event", row->reply);
 	} else {
-		if (tree->detail == CHAIN_FULL || row->state != ENTRY_DONE)
-			add_part(tree, "request", row->request);
-		if (!str_is(row->reply, "null"))
-			add_part(tree, "reply", row->reply);
-		add_part(tree, "why", row->detail);
+		show_effect(tree, row);
 	}
 	leave(tree, before);
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "cli/out.h"
 
 static int
 option_index(const struct command *command, struct heed_str name)
@@ -42,13 +43,12 @@ static void
 print_help(const struct command *command)
 {
 	const struct cli_option *option = command->options;
-	size_t i;
 
 	printf("usage: heed %s %s\n\n%s\n", command->name, command->usage, command->help);
-	if (command->subs != NULL)
+	if (command->subs != NULL) {
 		printf("\n");
-	for (i = 0; command->subs != NULL && command->subs[i] != NULL; i++)
-		printf("  %-14s %s\n", command->subs[i]->name, command->subs[i]->help);
+		cli_list(stdout, command->subs, 14);
+	}
 	if (option != NULL)
 		printf("\n");
 	for (; option != NULL && option->name != NULL; option++) {
@@ -171,12 +171,17 @@ cli_number(const struct cli_args *args, const char *name, int64_t least, int64_t
 int
 cli_fail(const struct cli_args *args, const struct heed_error *error)
 {
-	fprintf(stderr, "heed %s: %s", args->command->name, error->text);
+	struct heed_buf buf;
+
+	buf_init(&buf, 0);
+	buf_addf(&buf, "heed %s: ", args->command->name);
+	(void)out_text(&buf, str_of(error->text), 0);
 	if (error->where[0] != '\0')
-		fprintf(stderr, " (%s)", error->where);
-	fprintf(stderr, "\n");
+		buf_addf(&buf, " (%s)", error->where);
 	if (error->hint[0] != '\0')
-		fprintf(stderr, "  %s\n", error->hint);
+		buf_addf(&buf, "\n  %s", error->hint);
+	fprintf(stderr, "%s\n", buf.data != NULL ? buf.data : error->text);
+	buf_done(&buf);
 	switch (error->code) {
 	case HEED_E_CONFIG:
 		return CLI_CONFIG;

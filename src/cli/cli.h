@@ -8,6 +8,8 @@
 #ifndef HEED_CLI_CLI_H
 #define HEED_CLI_CLI_H
 
+#include <stdio.h>
+
 #include "base/str.h"
 #include "config/app.h"
 #include "heed.h"
@@ -42,6 +44,8 @@ extern const struct command *const commands[];
  * error with the nearest right one. */
 int cli_dispatch(const struct command *const *list, const struct command *above, int argc,
                  char **argv);
+/* A line for each: its name and the beginning of its help. */
+void cli_list(FILE *to, const struct command *const *list, int width);
 /* `heed help WORD...`; without words the list of all commands. */
 int cli_help(int argc, char **argv);
 

@@ -25,14 +25,26 @@ find(const struct command *const *list, const char *word)
 	return NULL;
 }
 
+void
+cli_list(FILE *to, const struct command *const *list, int width)
+{
+	for (; *list != NULL; list++) {
+		struct heed_str help = str_of((*list)->help);
+		size_t end = str_search(help, HEED_STR(". "));
+		size_t part = str_search(help, HEED_STR("; "));
+
+		help = str_head(help, end < part ? end : part);
+		if (str_ends(help, "."))
+			help.len--;
+		fprintf(to, "  %-*s %.*s\n", width, (*list)->name, STR_ARG(help));
+	}
+}
+
 static int
 list_commands(FILE *to)
 {
-	size_t i;
-
 	fprintf(to, "usage: heed COMMAND [...]\n\n");
-	for (i = 0; commands[i] != NULL; i++)
-		fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->help);
+	cli_list(to, commands, 9);
 	fprintf(to, "\nheed help COMMAND says more.\n");
 	return to == stdout ? CLI_OK : CLI_USAGE;
 }

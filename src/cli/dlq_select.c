@@ -149,9 +149,27 @@ add_sample(void *arg, const struct store_run *run, const struct store_event *eve
 	return 0;
 }
 
-static int
-guess_cost(struct planning *planning, struct heed_str name, struct guess **ret_guess)
+/* Does its definition name no model at all? Then it costs nothing. */
+static bool
+asks_nobody(struct planning *planning, struct heed_str definition)
 {
+	struct heed_str text;
+	struct arena scratch;
+	bool nobody;
+
+	arena_init(&scratch, 0);
+	nobody = store_read_definition(planning->store, definition, &scratch, &text,
+	                               NULL) == 0 &&
+	         str_search(text, HEED_STR("\"model\"")) == text.len;
+	arena_done(&scratch);
+	return nobody;
+}
+
+static int
+guess_cost(struct planning *planning, const struct store_run *run,
+           struct guess **ret_guess)
+{
+	struct heed_str name = run->name;
 	struct store_filter filter = {
 		.states = "done", .name = name, .newest = true, .limit = SAMPLE_RUNS};
 	struct sample sample = {0};
@@ -168,7 +186,7 @@ guess_cost(struct planning *planning, struct heed_str name, struct guess **ret_g
 	guess->name = arena_str(planning->arena, name);
 	HEED_TRY(store_read_runs(planning->store, &filter, add_sample, &sample,
 	                         planning->error));
-	guess->known = sample.n > 0;
+	guess->known = sample.n > 0 || asks_nobody(planning, run->definition);
 	guess->cost_nano = sample.n > 0 ? sample.cost_nano / sample.n : 0;
 	guess->next = planning->guesses;
 	planning->guesses = guess;
@@ -217,7 +235,7 @@ plan_cost(struct planning *planning, const struct store_run *run)
 		plan->cost_nano += planning->asked_nano;
 		return 0;
 	}
-	HEED_TRY(guess_cost(planning, run->name, &guess));
+	HEED_TRY(guess_cost(planning, run, &guess));
 	plan->n_priced += guess->known;
 	plan->cost_nano += guess->cost_nano;
 	return 0;

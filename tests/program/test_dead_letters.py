@@ -267,6 +267,24 @@ def test_order_per_key_is_kept(make_heed):
         assert [n for n in done if n % 3 == key] == list(range(key, 60, 3))
 
 
+@pytest.mark.parametrize("how", ["redrive", "drop"])
+def test_what_waits_behind_a_dead_letter_goes_on(make_heed, how):
+    """on_failure: block keeps later events of the key back until a person has decided."""
+    heed = make_heed(RULES.replace("    ask:", "    key: .event.data.customer\n    on_failure: block\n    ask:"))
+    heed.start()
+    heed.post(broken(1, customer=1), event(2, customer=1), event(3, customer=2))
+    heed.until("select e.id, r.state from runs r join events e on e.seq = r.event_seq where r.name = 'enrich'"
+               " order by e.id", [("1", 6), ("2", 1), ("3", 5)])
+    if how == "drop":
+        heed.command("dlq", "drop", "1", "--reason", "no")
+    else:
+        heed.command("dlq", "redrive", "1", "--patch", ".data.broken = false")
+    heed.until("select count(*) from runs where name = 'enrich' and state = 5", [(2 if how == "drop" else 3,)])
+    done = [json.loads(b)["data"]["id"] for (b,) in heed.rows(
+        "select body from events where type = 'customer_enriched' order by seq")]
+    assert [n for n in done if n != 3] == ([2] if how == "drop" else [1, 2])
+
+
 def test_many_are_asked_about_on_a_terminal(heed):
     def answer_with(word):
         master, slave = pty.openpty()
