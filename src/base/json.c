@@ -190,6 +190,20 @@ json_set_cstr(struct json_build *build, const char *name, struct heed_json value
 }
 
 void
+json_set_text(struct json_build *build, const char *name, struct heed_str text)
+{
+	if (text.len > 0)
+		json_set_cstr(build, name, json_str(text));
+}
+
+void
+json_set_number(struct json_build *build, const char *name, int64_t number)
+{
+	if (number != 0)
+		json_set_cstr(build, name, json_int(number));
+}
+
+void
 json_push(struct json_build *build, struct heed_json value)
 {
 	struct heed_json *slot = build_slot(build, sizeof(*slot));

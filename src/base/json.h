@@ -56,6 +56,9 @@ void json_array(struct json_build *build, struct arena *arena);
 /* `name` is borrowed and must outlive the value. */
 void json_set(struct json_build *build, struct heed_str name, struct heed_json value);
 void json_set_cstr(struct json_build *build, const char *name, struct heed_json value);
+/* Nothing when it is empty, or zero. */
+void json_set_text(struct json_build *build, const char *name, struct heed_str text);
+void json_set_number(struct json_build *build, const char *name, int64_t number);
 void json_push(struct json_build *build, struct heed_json value);
 /* Zero and the finished value, or HEED_E_NOMEM. */
 int json_build_end(struct json_build *build, struct heed_json *ret_value);

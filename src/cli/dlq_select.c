@@ -3,7 +3,6 @@
  */
 #include "cli/dlq_select.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -21,15 +20,6 @@ is_group(const char *word)
 {
 	return strlen(word) == SIGNATURE_SIZE - 1 && word[0] == 'g' &&
 	       strspn(word + 1, "0123456789abcdef") == SIGNATURE_SIZE - 2;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	int64_t left = *(const int64_t *)a;
-	int64_t right = *(const int64_t *)b;
-
-	return (left > right) - (left < right);
 }
 
 static int
@@ -98,7 +88,7 @@ dlq_select(const struct cli_args *args, struct arena *arena, bool needed,
 	what->type = str_of(cli_value(args, "--type"));
 	if (runs == NULL || select_times(args, what, &error) < 0)
 		return cli_fail(args, &error);
-	qsort(runs, what->n_runs, sizeof(*runs), compare);
+	redrive_sort(runs, what->n_runs);
 	what->runs = runs;
 	if (what->n_runs > 0 && what->group.len > 0)
 		return cli_misused(args, NULL, "name runs or a group, not both");

@@ -7,20 +7,6 @@
 #include "cli/cli.h"
 
 static void
-set_text(struct json_build *build, const char *name, struct heed_str text)
-{
-	if (text.len > 0)
-		json_set_cstr(build, name, json_str(text));
-}
-
-static void
-set_number(struct json_build *build, const char *name, int64_t number)
-{
-	if (number != 0)
-		json_set_cstr(build, name, json_int(number));
-}
-
-static void
 set_time(struct json_build *build, const char *name, int64_t us)
 {
 	char place[CLOCK_TEXT_SIZE];
@@ -61,15 +47,15 @@ record_event(struct arena *arena, const struct store_event *event, bool with_bod
 	json_set_cstr(&build, "event", json_str(event->id));
 	json_set_cstr(&build, "source", json_str(event->source));
 	json_set_cstr(&build, "type", json_str(event->type));
-	set_text(&build, "subject", event->subject);
+	json_set_text(&build, "subject", event->subject);
 	json_set_cstr(&build, "seq", json_int(event->seq));
 	set_time(&build, "time", event->time_us);
 	set_time(&build, "received", event->received_us);
-	set_number(&build, "by_run", event->parent_run);
-	set_text(&build, "trace", event->trace);
-	set_text(&build, "stream", event->stream);
-	set_number(&build, "version", event->version);
-	set_number(&build, "position", event->position);
+	json_set_number(&build, "by_run", event->parent_run);
+	json_set_text(&build, "trace", event->trace);
+	json_set_text(&build, "stream", event->stream);
+	json_set_number(&build, "version", event->version);
+	json_set_number(&build, "position", event->position);
 	if (with_body)
 		set_json(&build, "body", event->body);
 	return finish(&build);
@@ -86,9 +72,9 @@ record_run(struct arena *arena, const struct store_run *run,
 	json_set_cstr(&build, "flow", json_str(run->flow));
 	json_set_cstr(&build, "name", json_str(run->name));
 	json_set_cstr(&build, "state", json_cstr(store_run_state_name(run->state)));
-	set_text(&build, "class", run->class);
-	set_text(&build, "text", run->text);
-	set_text(&build, "key", run->key);
+	json_set_text(&build, "class", run->class);
+	json_set_text(&build, "text", run->text);
+	json_set_text(&build, "key", run->key);
 	if (event != NULL) {
 		json_set_cstr(&build, "event", json_str(event->id));
 		json_set_cstr(&build, "source", json_str(event->source));
@@ -98,7 +84,7 @@ record_run(struct arena *arena, const struct store_run *run,
 	json_set_cstr(&build, "input_tokens", json_int(run->tokens_in));
 	json_set_cstr(&build, "output_tokens", json_int(run->tokens_out));
 	json_set_cstr(&build, "cost_nano_usd", json_int(run->cost_nano));
-	set_number(&build, "redrives", run->redrives);
+	json_set_number(&build, "redrives", run->redrives);
 	set_time(&build, "created", run->created_us);
 	set_time(&build, "updated", run->updated_us);
 	set_time(&build, "due", run->due_us);
@@ -115,22 +101,22 @@ record_entry(struct arena *arena, const struct store_entry *entry)
 	json_set_cstr(&build, "kind", json_cstr(store_entry_kind_name(entry->kind)));
 	json_set_cstr(&build, "step", json_str(entry->step));
 	json_set_cstr(&build, "state", json_cstr(store_entry_state_name(entry->state)));
-	set_number(&build, "attempt", entry->attempt);
+	json_set_number(&build, "attempt", entry->attempt);
 	set_time(&build, "began", entry->at_us);
 	set_time(&build, "ended", entry->ended_us);
-	set_text(&build, "class", entry->class);
+	json_set_text(&build, "class", entry->class);
 	if (entry->kind == ENTRY_ASK) {
 		json_set_cstr(&build, "model", json_str(entry->model));
 		json_set_cstr(&build, "input_tokens", json_int(entry->input));
-		set_number(&build, "cached_input_tokens", entry->cached_input);
-		set_number(&build, "cache_write_tokens", entry->cache_write);
+		json_set_number(&build, "cached_input_tokens", entry->cached_input);
+		json_set_number(&build, "cache_write_tokens", entry->cache_write);
 		json_set_cstr(&build, "output_tokens", json_int(entry->output));
-		set_number(&build, "reasoning_tokens", entry->reasoning);
+		json_set_number(&build, "reasoning_tokens", entry->reasoning);
 		json_set_cstr(&build, "cost_nano_usd", json_int(entry->cost_nano));
 	}
 	set_json(&build, "request", entry->request);
 	set_json(&build, "reply", entry->reply);
-	set_text(&build, "detail", entry->detail);
+	json_set_text(&build, "detail", entry->detail);
 	return finish(&build);
 }
 
@@ -147,7 +133,7 @@ record_job(struct arena *arena, const struct store_job *job)
 	json_set_cstr(&build, "total", json_int(job->total));
 	json_set_cstr(&build, "done", json_int(job->done));
 	json_set_cstr(&build, "skipped", json_int(job->skipped));
-	set_text(&build, "text", job->text);
+	json_set_text(&build, "text", job->text);
 	set_time(&build, "created", job->created_us);
 	set_time(&build, "updated", job->updated_us);
 	return finish(&build);

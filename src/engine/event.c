@@ -365,13 +365,6 @@ event_copy(struct arena *arena, const struct event *event, struct event *ret_cop
 	return 0;
 }
 
-static void
-set_text(struct json_build *build, const char *name, struct heed_str text)
-{
-	if (text.len > 0)
-		json_set_cstr(build, name, json_str(text));
-}
-
 int
 event_from_parts(struct arena *arena, const struct event_parts *parts, int64_t now_us,
                  struct event *ret_event, struct heed_error *error)
@@ -389,12 +382,12 @@ event_from_parts(struct arena *arena, const struct event_parts *parts, int64_t n
 	              json_str(parts->id.len > 0
 	                               ? parts->id
 	                               : arena_str(arena, id_uuid7(uuid, now_us))));
-	set_text(&build, "source", parts->source);
-	set_text(&build, "type", parts->type);
-	set_text(&build, "subject", parts->subject);
+	json_set_text(&build, "source", parts->source);
+	json_set_text(&build, "type", parts->type);
+	json_set_text(&build, "subject", parts->subject);
 	json_set_cstr(&build, "time",
 	              json_str(arena_str(arena, clock_text(place, time_us))));
-	set_text(&build, "traceparent", parts->trace);
+	json_set_text(&build, "traceparent", parts->trace);
 	for (i = 0; i < parts->n_extensions; i++)
 		json_set(&build, parts->extensions[i].name, parts->extensions[i].value);
 	if (parts->has_data) {

@@ -49,6 +49,8 @@ struct redrive {
 #define REDRIVE_DROP_MARK "redrive.drop"
 #define REDRIVE_JOB "redrive" /* kind of job */
 
+/* Into the order that struct redrive wants. */
+void redrive_sort(int64_t *runs, size_t n);
 /* As JSON, for the job and the admin socket, and back: checked. HEED_E_INVALID with
  * words. On `arena`. */
 int redrive_write(const struct redrive *what, struct arena *arena,

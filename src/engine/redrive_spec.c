@@ -22,20 +22,6 @@ static const char *const verbs[] = {
 
 /* ---- JSON -------------------------------------------------------------------------- */
 
-static void
-set_text(struct json_build *build, const char *name, struct heed_str text)
-{
-	if (text.len > 0)
-		json_set_cstr(build, name, json_str(text));
-}
-
-static void
-set_number(struct json_build *build, const char *name, int64_t number)
-{
-	if (number != 0)
-		json_set_cstr(build, name, json_int(number));
-}
-
 int
 redrive_write(const struct redrive *what, struct arena *arena, struct heed_json *ret_spec)
 {
@@ -53,17 +39,17 @@ redrive_write(const struct redrive *what, struct arena *arena, struct heed_json 
 		HEED_TRY(json_build_end(&list, &runs));
 		json_set_cstr(&build, "runs", runs);
 	}
-	set_text(&build, "name", what->name);
-	set_text(&build, "type", what->type);
-	set_text(&build, "class", what->class);
-	set_text(&build, "group", what->group);
-	set_number(&build, "since_us", what->since_us);
-	set_number(&build, "until_us", what->until_us);
-	set_number(&build, "last_run", what->last_run);
+	json_set_text(&build, "name", what->name);
+	json_set_text(&build, "type", what->type);
+	json_set_text(&build, "class", what->class);
+	json_set_text(&build, "group", what->group);
+	json_set_number(&build, "since_us", what->since_us);
+	json_set_number(&build, "until_us", what->until_us);
+	json_set_number(&build, "last_run", what->last_run);
 	if (what->rate > 0)
 		json_set_cstr(&build, "rate", json_real(what->rate));
-	set_text(&build, "patch", what->patch);
-	set_text(&build, "reason", what->reason);
+	json_set_text(&build, "patch", what->patch);
+	json_set_text(&build, "reason", what->reason);
 	return json_build_end(&build, ret_spec);
 }
 
@@ -74,6 +60,12 @@ compare(const void *a, const void *b)
 	int64_t right = *(const int64_t *)b;
 
 	return (left > right) - (left < right);
+}
+
+void
+redrive_sort(int64_t *runs, size_t n)
+{
+	qsort(runs, n, sizeof(*runs), compare);
 }
 
 static int
@@ -97,7 +89,7 @@ read_runs(const struct heed_json *list, struct arena *arena, struct redrive *wha
 			                 "a run has a number from 1");
 		runs[i] = list->items[i].i64;
 	}
-	qsort(runs, list->len, sizeof(*runs), compare);
+	redrive_sort(runs, list->len);
 	what->runs = runs;
 	what->n_runs = list->len;
 	return 0;

@@ -197,20 +197,6 @@ codec_fail(const struct model_response *response, struct heed_json body,
 /* ---- records ---------------------------------------------------------------------- */
 
 static void
-set_text(struct json_build *build, const char *name, struct heed_str text)
-{
-	if (text.len > 0)
-		json_set_cstr(build, name, json_str(text));
-}
-
-static void
-set_count(struct json_build *build, const char *name, int64_t count)
-{
-	if (count != 0)
-		json_set_cstr(build, name, json_int(count));
-}
-
-static void
 set_flag(struct json_build *build, const char *name, bool flag)
 {
 	if (flag)
@@ -224,11 +210,11 @@ write_usage(const struct model_usage *usage, struct arena *arena,
 	struct json_build build;
 
 	json_object(&build, arena);
-	set_count(&build, "input", usage->input);
-	set_count(&build, "cached_input", usage->cached_input);
-	set_count(&build, "cache_write", usage->cache_write);
-	set_count(&build, "output", usage->output);
-	set_count(&build, "reasoning", usage->reasoning);
+	json_set_number(&build, "input", usage->input);
+	json_set_number(&build, "cached_input", usage->cached_input);
+	json_set_number(&build, "cache_write", usage->cache_write);
+	json_set_number(&build, "output", usage->output);
+	json_set_number(&build, "reasoning", usage->reasoning);
 	set_flag(&build, "estimated", usage->estimated);
 	return json_build_end(&build, ret_value);
 }
@@ -243,34 +229,34 @@ model_reply_write(const struct model_reply *reply, struct arena *arena,
 	HEED_TRY(write_usage(&reply->usage, arena, &usage));
 	json_object(&build, arena);
 	json_set_cstr(&build, "class", json_cstr(class_names[reply->class]));
-	set_count(&build, "code", reply->code);
-	set_text(&build, "text", reply->text);
+	json_set_number(&build, "code", reply->code);
+	json_set_text(&build, "text", reply->text);
 	json_set_cstr(&build, "usage", usage);
-	set_count(&build, "cost_nano", reply->cost_nano);
+	json_set_number(&build, "cost_nano", reply->cost_nano);
 	set_flag(&build, "price_known", reply->price_known);
 	set_flag(&build, "shared", reply->shared);
 	set_flag(&build, "cached", reply->cached);
 	set_flag(&build, "sent", reply->sent);
 	set_flag(&build, "suspect", reply->suspect);
 	json_set_cstr(&build, "retry_after_ms", json_int(reply->retry_after_ms));
-	set_count(&build, "status", reply->status);
-	set_text(&build, "message", reply->message);
-	set_text(&build, "error", reply->error);
-	set_text(&build, "request_id", reply->request_id);
-	set_text(&build, "model", reply->model);
-	set_count(&build, "elapsed_ms", reply->elapsed_ms);
+	json_set_number(&build, "status", reply->status);
+	json_set_text(&build, "message", reply->message);
+	json_set_text(&build, "error", reply->error);
+	json_set_text(&build, "request_id", reply->request_id);
+	json_set_text(&build, "model", reply->model);
+	json_set_number(&build, "elapsed_ms", reply->elapsed_ms);
 	if (reply->raw.len > 0 &&
 	    (reply->class != MODEL_ANSWER || reply->text.len == 0)) {
 		/* A broken body need not be UTF-8: then it is kept as base64. */
 		struct heed_buf buf;
 
 		if (str_utf8(reply->raw)) {
-			set_text(&build, "raw", reply->raw);
+			json_set_text(&build, "raw", reply->raw);
 			return json_build_end(&build, ret_record);
 		}
 		buf_init(&buf, 0);
 		buf_add_base64(&buf, reply->raw.data, reply->raw.len);
-		set_text(&build, "raw_base64", arena_str(arena, buf_str(&buf)));
+		json_set_text(&build, "raw_base64", arena_str(arena, buf_str(&buf)));
 		buf_done(&buf);
 	}
 	return json_build_end(&build, ret_record);

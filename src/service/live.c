@@ -7,13 +7,6 @@
 #include "base/json.h"
 
 static void
-set_text(struct json_build *build, const char *name, struct heed_str text)
-{
-	if (text.len > 0)
-		json_set_cstr(build, name, json_str(text));
-}
-
-static void
 begin(struct json_build *build, struct arena *arena, const char *what, int64_t now_us)
 {
 	char place[CLOCK_TEXT_SIZE];
@@ -59,11 +52,11 @@ add_effect(void *arg, const struct effect_view *effect)
 
 	json_object(&build, list->arena);
 	json_set_cstr(&build, "step", json_str(effect->step));
-	set_text(&build, "action", effect->action);
+	json_set_text(&build, "action", effect->action);
 	json_set_cstr(&build, "state", json_cstr(effect->state));
 	(void)json_parse(list->arena, effect->request, &request, NULL);
 	json_set_cstr(&build, "request", request);
-	set_text(&build, "detail", effect->detail);
+	json_set_text(&build, "detail", effect->detail);
 	json_push(list, end(&build));
 }
 
@@ -85,9 +78,9 @@ live_run(struct arena *arena, int64_t now_us, const struct run *run)
 	json_set_cstr(&build, "type", json_str(view.event->type));
 	if (view.calls > 0)
 		json_set_cstr(&build, "answer", view.answer);
-	set_text(&build, "model", view.model);
-	set_text(&build, "class", view.class);
-	set_text(&build, "text", view.text);
+	json_set_text(&build, "model", view.model);
+	json_set_text(&build, "class", view.class);
+	json_set_text(&build, "text", view.text);
 	json_set_cstr(&build, "calls", json_int((int64_t)view.calls));
 	json_set_cstr(&build, "input_tokens", json_int(view.input_tokens));
 	json_set_cstr(&build, "output_tokens", json_int(view.output_tokens));
