@@ -1,10 +1,11 @@
 /*
- * model_server.c - a model that answers at once, or after a fixed delay, for measuring its
- * callers: one thread, epoll, keep-alive, ten thousand connections and more.
+ * model_server.c - a model that answers at once, or after a fixed delay, for measuring
+ *its callers: one thread, epoll, keep-alive, ten thousand connections and more.
  *
  * The delay is the same for all, so waiting replies form one queue in order of arrival.
  *
- *	usage: model_server DELAY_MS      prints its port, ends when its standard input does
+ *	usage: model_server DELAY_MS      prints its port, ends when its standard input
+ *does
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,16 +57,21 @@ static void
 make_reply(void)
 {
 	static const char body[] =
-		"{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":1750000000,"
-		"\"model\":\"gpt-4o-mini-2024-07-18\",\"choices\":[{\"index\":0,\"message\":{"
-		"\"role\":\"assistant\",\"content\":\"{\\\"segment\\\":\\\"smb\\\",\\\"potential\\\":"
-		"\\\"high\\\"}\",\"refusal\":null},\"finish_reason\":\"stop\"}],\"usage\":{"
+		"{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":"
+	        "1750000000,"
+		"\"model\":\"gpt-4o-mini-2024-07-18\",\"choices\":[{\"index\":0,"
+	        "\"message\":{"
+		"\"role\":\"assistant\",\"content\":\"{\\\"segment\\\":\\\"smb\\\","
+	        "\\\"potential\\\":"
+		"\\\"high\\\"}\",\"refusal\":null},\"finish_reason\":\"stop\"}],"
+	        "\"usage\":{"
 		"\"prompt_tokens\":120,\"completion_tokens\":14,\"total_tokens\":134}}";
 
-	reply_len = (size_t)snprintf(reply, sizeof(reply),
-	                             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-	                             "Content-Length: %zu\r\n\r\n%s",
-	                             sizeof(body) - 1, body);
+	reply_len =
+		(size_t)snprintf(reply, sizeof(reply),
+	                         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+	                         "Content-Length: %zu\r\n\r\n%s",
+	                         sizeof(body) - 1, body);
 }
 
 static void
@@ -148,7 +154,8 @@ accept_all(int listener)
 	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
-		if (fd >= FD_MAX || (connections[fd] = malloc(sizeof(struct connection))) == NULL) {
+		if (fd >= FD_MAX ||
+		    (connections[fd] = malloc(sizeof(struct connection))) == NULL) {
 			(void)close(fd);
 			continue;
 		}
@@ -184,7 +191,8 @@ listen_on_loopback(void)
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, 4096) < 0 || getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
+	    listen(fd, 4096) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
 		perror("model_server");
 		exit(1);
 	}

@@ -1,8 +1,9 @@
 /*
- * sender.c - events over HTTP as fast as they are taken: batches on a few kept connections,
- * each with its next batch ready when the answer to the last one comes.
+ * sender.c - events over HTTP as fast as they are taken: batches on a few kept
+ *connections, each with its next batch ready when the answer to the last one comes.
  *
- *	usage: sender PORT EVENTS BATCH CONNECTIONS [FIRST_ID]      prints JSON: accepted, seconds
+ *	usage: sender PORT EVENTS BATCH CONNECTIONS [FIRST_ID]      prints JSON: accepted,
+ *seconds
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -63,21 +64,23 @@ send_batch(int fd)
 	for (i = 0; i < n; i++) {
 		long id = first_id + sent + i;
 
-		len += (size_t)snprintf(body + len, EVENT_SIZE,
-		                        "%s{\"specversion\":\"1.0\",\"id\":\"%ld\",\"source\":"
-		                        "\"/crm\",\"type\":\"customer_created\",\"data\":{\"id\":%ld,"
-		                        "\"email\":\"someone@example.com\",\"employees\":120,"
-		                        "\"note\":\"bench\"}}",
-		                        i > 0 ? "," : "", id, id);
+		len += (size_t)snprintf(
+			body + len, EVENT_SIZE,
+			"%s{\"specversion\":\"1.0\",\"id\":\"%ld\",\"source\":"
+			"\"/crm\",\"type\":\"customer_created\",\"data\":{\"id\":%ld,"
+			"\"email\":\"someone@example.com\",\"employees\":120,"
+			"\"note\":\"bench\"}}",
+			i > 0 ? "," : "", id, id);
 	}
 	body[len++] = ']';
 	sent += n;
-	write_all(fd, head,
-	          (size_t)snprintf(head, sizeof(head),
-	                           "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-	                           "application/cloudevents-batch+json\r\nContent-Length: "
-	                           "%zu\r\n\r\n",
-	                           len));
+	write_all(
+		fd, head,
+		(size_t)snprintf(head, sizeof(head),
+	                         "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+	                         "application/cloudevents-batch+json\r\nContent-Length: "
+	                         "%zu\r\n\r\n",
+	                         len));
 	write_all(fd, body, len);
 }
 
@@ -85,7 +88,8 @@ send_batch(int fd)
 static int
 take(int i, int fd)
 {
-	ssize_t n = read(fd, reply[i] + reply_len[i], sizeof(reply[i]) - 1 - reply_len[i]);
+	ssize_t n =
+		read(fd, reply[i] + reply_len[i], sizeof(reply[i]) - 1 - reply_len[i]);
 	const char *end, *length;
 
 	if (n <= 0)
@@ -126,7 +130,8 @@ main(int argc, char **argv)
 	body = malloc((size_t)batch * EVENT_SIZE + 16);
 	begun = now_s();
 	for (i = 0; i < n; i++) {
-		fds[i] = (struct pollfd){.fd = socket(AF_INET, SOCK_STREAM, 0), .events = POLLIN};
+		fds[i] = (struct pollfd){.fd = socket(AF_INET, SOCK_STREAM, 0),
+		                         .events = POLLIN};
 		(void)setsockopt(fds[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		if (connect(fds[i].fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 			fail("sender: connect");

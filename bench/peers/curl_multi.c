@@ -3,7 +3,8 @@
  * anything that makes them durable. One thread, epoll, several multi handles of 128
  * transfers each (libcurl's cost grows with the transfers on one), handles used again.
  *
- *	usage: curl_multi URL CALLS IN_FLIGHT      prints JSON: calls, seconds, cpu, peak_kib
+ *	usage: curl_multi URL CALLS IN_FLIGHT      prints JSON: calls, seconds, cpu,
+ *peak_kib
  */
 #include <curl/curl.h>
 #include <stdint.h>
@@ -30,10 +31,13 @@ static const char *url;
 static struct curl_slist *headers;
 
 static const char body[] =
-	"{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"user\",\"content\":\"Analyze this "
+	"{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"user\",\"content\":"
+        "\"Analyze this "
 	"customer data and provide enrichment:\\n{\\\"id\\\":12345,\\\"email\\\":"
-	"\\\"someone@example.com\\\",\\\"employees\\\":120,\\\"note\\\":\\\"bench\\\"}\"}],"
-	"\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"answer\","
+	"\\\"someone@example.com\\\",\\\"employees\\\":120,\\\"note\\\":\\\"bench\\\"}\"}"
+        "],"
+	"\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":"
+        "\"answer\","
 	"\"strict\":true,\"schema\":{\"type\":\"object\",\"additionalProperties\":false,"
 	"\"required\":[\"segment\",\"potential\"],\"properties\":{\"segment\":{\"enum\":"
 	"[\"enterprise\",\"smb\"]},\"potential\":{\"enum\":[\"high\",\"low\"]}}}}}}";
@@ -60,9 +64,12 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 		return 0;
 	}
 	of_fd[fd] = shard;
-	event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-	if (epoll_ctl(epoll, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0)
-		(void)epoll_ctl(epoll, known != NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+	event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) |
+	               (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+	if (epoll_ctl(epoll, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) <
+	    0)
+		(void)epoll_ctl(epoll, known != NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd,
+		                &event);
 	(void)curl_multi_assign(shard->multi, fd, shard);
 	return 0;
 }
@@ -138,8 +145,8 @@ run_timers(void)
 	for (i = 0; i < n_shards; i++) {
 		if (shards[i].timer_ms >= 0 && shards[i].timer_ms <= now) {
 			shards[i].timer_ms = -1;
-			(void)curl_multi_socket_action(shards[i].multi, CURL_SOCKET_TIMEOUT, 0,
-			                               &running);
+			(void)curl_multi_socket_action(shards[i].multi,
+			                               CURL_SOCKET_TIMEOUT, 0, &running);
 			collect(&shards[i]);
 		}
 		if (shards[i].timer_ms >= 0 && shards[i].timer_ms - now < next)
@@ -194,12 +201,15 @@ main(int argc, char **argv)
 
 		for (i = 0; i < n; i++) {
 			struct shard *shard = of_fd[events[i].data.fd];
-			int flags = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
-			            (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-			            (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+			int flags =
+				(events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN
+			                                                 : 0) |
+				(events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+				(events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
 			int running;
 
-			(void)curl_multi_socket_action(shard->multi, events[i].data.fd, flags, &running);
+			(void)curl_multi_socket_action(shard->multi, events[i].data.fd,
+			                               flags, &running);
 			collect(shard);
 		}
 	}
