@@ -364,7 +364,7 @@ next_allocation(long n)
 {
 	const char *all = getenv("HEED_TORTURE");
 
-	return n + (all != NULL ? 1 : 1 + random() % (undisturbed_allocations / 60));
+	return n + (all != NULL ? 1 : 1 + random() % (undisturbed_allocations / 30));
 }
 
 static void
