@@ -35,6 +35,7 @@ static const struct topic topics[] = {
 	{"connections", "an entry of connections:", connection_options},
 	{"test", "a case of heed test (cases:)", case_options},
 	{"traces", "observe.traces: spans for a collector", traces_options},
+	{"retention", "how long what is over is kept (retention:)", retention_options},
 	{"limits", "bounds of the engine (limits:)", engine_limit_options},
 	{"redact", "what is kept back from models (redact:)", redact_options},
 	{"budgets", "an entry of budgets:", budget_options},

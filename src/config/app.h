@@ -57,6 +57,7 @@ struct app {
 	struct option_list models;      /* struct model */
 	struct option_list connections; /* struct connection */
 	struct engine_limits limits;
+	struct retention_rules retention;
 	struct observe observe;
 	struct redact_rules redact;
 	struct option_list budgets; /* struct budget */

@@ -239,6 +239,7 @@ struct engine {
 	struct source **sources;
 	size_t n_sources, cap_sources;
 	struct action_world world;
+	struct retention *retention;
 	TAILQ_HEAD(, redriving) redriving; /* jobs that are not done */
 	bool redrive_step;                 /* one of theirs is under way */
 	struct wait_list waits[WAIT_BUCKETS];

@@ -101,9 +101,11 @@ engine_new(const struct engine_options *options, struct engine **ret_engine)
 	if (routes_new(NULL, 0, &engine->routes) < 0 ||
 	    streams_new(engine->loop, options->store, (size_t)options->limits.state_cache,
 	                &engine->streams) < 0 ||
-	    ledger_new(engine->loop, notice_of_budget, engine, &engine->ledger) < 0) {
+	    ledger_new(engine->loop, notice_of_budget, engine, &engine->ledger) < 0 ||
+	    retention_new(engine, engine->loop, options->store, &engine->retention) < 0) {
 		routes_free(engine->routes);
 		streams_free(engine->streams);
+		ledger_free(engine->ledger);
 		mem_free(engine);
 		return HEED_E_NOMEM;
 	}
@@ -173,6 +175,7 @@ engine_free(struct engine *engine)
 			run_set_state(run, RUN_DROPPED);
 		run_free(run);
 	}
+	retention_free(engine->retention);
 	redrive_free(engine);
 	loop_timer_clear(engine->loop, &engine->dispatch_timer);
 	loop_timer_clear(engine->loop, &engine->care_timer);
@@ -239,6 +242,12 @@ engine_set_limits(struct engine *engine, const struct engine_limits *limits)
 	engine->options.limits = *limits;
 	dispatch_soon(engine);
 	inbox_pressure(engine);
+}
+
+void
+engine_set_retention(struct engine *engine, const struct retention_rules *rules)
+{
+	retention_set(engine->retention, rules);
 }
 
 void
@@ -322,6 +331,7 @@ void
 engine_drain(struct engine *engine, loop_fn *done, void *arg)
 {
 	engine->draining = true;
+	retention_stop(engine->retention);
 	engine->drained = done;
 	engine->drained_arg = arg;
 	engine->drain_until_ms =

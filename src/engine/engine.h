@@ -19,6 +19,7 @@
 
 #include "engine/budget.h"
 #include "engine/flow.h"
+#include "engine/retention.h"
 #include "engine/ledger.h"
 #include "engine/redrive.h"
 #include "engine/source.h"
@@ -101,9 +102,11 @@ struct ledger *engine_ledger(const struct engine *engine);
 int engine_attach(struct engine *engine, struct source *source);
 /* Forget one that was stopped. */
 void engine_detach(struct engine *engine, struct source *source);
-/* What else a reload changes: bounds, and what actions may use. `generation` is whose
+/* What else a reload changes: bounds, how long what is over is kept (without it: for
+ * ever), and what actions may use. `generation` is whose
  * memory the connections and the folder's name are; calls under way hold it. */
 void engine_set_limits(struct engine *engine, const struct engine_limits *limits);
+void engine_set_retention(struct engine *engine, const struct retention_rules *rules);
 void engine_set_world(struct engine *engine, struct connection *connections,
                       size_t n_connections, struct heed_str folder,
                       struct generation *generation);

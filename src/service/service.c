@@ -197,6 +197,7 @@ int
 service_configure(struct service *service, struct app *app, struct heed_error *error)
 {
 	engine_set_limits(service->engine, &app->limits);
+	engine_set_retention(service->engine, &app->retention);
 	engine_set_world(service->engine, app->connections.items, app->connections.n,
 	                 app->folder, &app->generation);
 	HEED_TRY(engine_define(service->engine, app->definitions, app->n_definitions,

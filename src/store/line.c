@@ -33,6 +33,8 @@ report(void *arg)
 		.results = tx->results,
 		.n_sql = tx->n_sql,
 		.appended = tx->appended,
+		.forgotten = tx->forgotten,
+		.forgotten_us = tx->forgotten_us,
 		.n_appends = tx->n_appends,
 	};
 

@@ -34,6 +34,8 @@ enum op_kind {
 	OP_APPEND,
 	OP_SNAPSHOT,
 	OP_JOB,
+	OP_FORGET_RUNS,
+	OP_FORGET_EVENTS,
 };
 
 struct op {
@@ -67,6 +69,10 @@ struct op {
 		} append;
 		struct store_snapshot snapshot;
 		struct store_job job;
+		struct {
+			const int64_t *ids;
+			size_t n;
+		} forget;
 	};
 };
 
@@ -89,6 +95,7 @@ struct store_tx {
 	struct store_appended *appended;
 	struct heed_str *results;
 	int64_t pruned;
+	int64_t forgotten, forgotten_us;
 	int code;
 	char text[256];
 };
@@ -132,6 +139,9 @@ enum statement {
 	ST_CACHE,
 	ST_PRUNE_DEDUP,
 	ST_PRUNE_CACHE,
+	ST_FORGET_RUN,
+	ST_FORGET_JOURNAL,
+	ST_FORGET_EVENT,
 	ST_STREAM_END,
 	ST_STREAM_FIND,
 	ST_LOG_END,
@@ -215,6 +225,9 @@ int row_append(struct store *store, const struct store_event *event);
 /* The number that a query for one row gives; `fallback` when it gives none. */
 int row_number(struct store *store, enum statement which, const struct heed_str *values,
                size_t n, int64_t fallback, int64_t *ret_number);
+
+/* sqlite_forget.c: SQLite's code. */
+int forget_write(struct store *store, struct store_tx *tx, const struct op *op);
 
 /* sqlite_append.c */
 /* May all appends of `tx` be made? Reads only. SQLite's code, or HEED_E_CONFLICT with

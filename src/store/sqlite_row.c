@@ -56,6 +56,12 @@ static const char *const texts[ST_COUNT] = {
 		     " values(?, ?, ?, ?, ?)",
 	[ST_PRUNE_DEDUP] = "delete from dedup where hash in (select hash from dedup"
 			   " where at_us < ? order by at_us limit ?)",
+	[ST_FORGET_RUN] = "delete from runs where id = ?1 and state in (5, 6, 7)"
+			  " and id < (select max(id) from runs)",
+	[ST_FORGET_JOURNAL] = "delete from journal where run_id = ?1",
+	[ST_FORGET_EVENT] = "delete from events where seq = ?1 and position = 0"
+			    " and seq < (select max(seq) from events)"
+			    " and not exists(select 1 from runs where event_seq = ?1)",
 	[ST_PRUNE_CACHE] = "delete from cache where hash in (select hash from cache"
 			   " where expires_us <= ? order by expires_us limit ?)",
 	[ST_STREAM_END] = "select version from events where stream = ? and version > 0"
@@ -76,6 +82,9 @@ static const char *const texts[ST_COUNT] = {
 			" state = excluded.state, at_us = excluded.at_us"
 			" where fold <> excluded.fold or version < excluded.version",
 };
+
+_Static_assert(RUN_DONE == 5 && RUN_DEAD == 6 && RUN_DROPPED == 7,
+               "the numbers are in ST_FORGET_RUN");
 
 int
 row_prepare(struct store *store)
@@ -360,6 +369,8 @@ row_write(struct store *store, const struct op *op)
 	case OP_EVENT:
 	case OP_APPEND:
 	case OP_SQL:
+	case OP_FORGET_RUNS:
+	case OP_FORGET_EVENTS:
 	case OP_PRUNE:
 		break;
 	}

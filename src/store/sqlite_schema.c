@@ -78,6 +78,10 @@ static const char *const migrations[] = {
 	" total integer not null, done integer not null, skipped integer not null,"
 	" text text not null, created_us integer not null,"
 	" updated_us integer not null);",
+
+	/* Events that may be forgotten are found in the index alone. */
+	"drop index events_received;"
+	"create index events_received on events(received_us, position);",
 };
 
 static const char *const tables[] = {

@@ -59,9 +59,8 @@ write_op(struct store *store, struct store_tx *tx, const struct op *op,
 		size_t cause = op->event.cause;
 
 		progress->skip = cause > 0 && tx->duplicate[cause - 1];
-		r = progress->skip
-		            ? SQLITE_OK
-		            : row_write_event(store, &op->event, &progress->skip);
+		r = progress->skip ? SQLITE_OK
+		                   : row_write_event(store, &op->event, &progress->skip);
 		tx->duplicate[progress->event++] = progress->skip;
 		return r;
 	}
@@ -87,6 +86,8 @@ write_op(struct store *store, struct store_tx *tx, const struct op *op,
 		return SQLITE_OK;
 	if (op->kind == OP_PRUNE)
 		return row_prune(store, op, &tx->pruned);
+	if (op->kind == OP_FORGET_RUNS || op->kind == OP_FORGET_EVENTS)
+		return forget_write(store, tx, op);
 	return row_write(store, op);
 }
 

@@ -227,6 +227,8 @@ struct store_result {
 	const struct heed_str *results;
 	size_t n_sql;
 	const struct store_appended *appended; /* each append, in order of putting */
+	int64_t forgotten;                     /* runs and events */
+	int64_t forgotten_us; /* how long it held up the store, without the commit */
 	size_t n_appends;
 };
 typedef void store_done_fn(void *arg, const struct store_result *result);
@@ -241,6 +243,12 @@ store_commit(struct store *store, struct store_tx *tx, store_done_fn *done, void
  * HEED_E_NOMEM. */
 int store_prune(struct store *store, int64_t window_us, store_done_fn *done, void *arg);
 #define STORE_PRUNE_BATCH 2000
+
+/* Have runs of these numbers forgotten, with their journals, or events. Those that are
+ * not to go (by now) stay: runs that are unfinished; events that have runs, or belong to
+ * streams; and the newest of each, for numbers go on from it. `ids` is borrowed. */
+int store_put_forget_runs(struct store_tx *tx, const int64_t *ids, size_t n);
+int store_put_forget_events(struct store_tx *tx, const int64_t *ids, size_t n);
 
 /* Gauges. Any thread. */
 struct store_stats {
@@ -358,6 +366,29 @@ int store_read_usage(struct store *store, int64_t since_us, int64_t until_us,
  * names them and reserved_nano. */
 int store_read_open_asks(struct store *store, store_usage_fn *fn, void *arg,
                          struct heed_error *error);
+
+/* ---- what is old ------------------------------------------------------------------- */
+
+/* Numbers found, and where the search came to: begin with all zero, call again with the
+ * same. */
+struct store_old {
+	int64_t ids[1000];
+	size_t n;
+	int64_t after_us, after; /* the last one that was looked at */
+	bool end;                /* nothing is left */
+};
+/* Up to `max` runs that ended before `before_us` and, when `dead` is set, are dead
+ * letters, else done or dropped; without those that an unfinished run waits for. Looks at
+ * a bounded number of rows. */
+enum store_old_runs { STORE_OLD_FINISHED, STORE_OLD_DEAD };
+int store_find_old_runs(struct store *store, enum store_old_runs which, int64_t before_us,
+                        size_t max, struct store_old *old, struct heed_error *error);
+/* Up to `max` events received before `before_us` that have no runs, are in no stream, and
+ * that no unfinished run may still look for. */
+int store_find_old_events(struct store *store, int64_t before_us, size_t max,
+                          struct store_old *old, struct heed_error *error);
+/* Bytes of the file that are in use; what was forgotten is room for new rows. */
+int store_read_size(struct store *store, int64_t *ret_bytes, struct heed_error *error);
 
 /* Look without holding up the loop: fn(reader, arg) on a work thread, where `reader`
  * is good for the functions above and only until fn returns; then done(arg, code) on

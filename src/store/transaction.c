@@ -192,3 +192,27 @@ store_put_job(struct store_tx *tx, const struct store_job *job)
 	op->job = *job;
 	return 0;
 }
+
+static int
+put_forget(struct store_tx *tx, enum op_kind kind, const int64_t *ids, size_t n)
+{
+	struct op *op = transaction_add(tx, kind);
+
+	if (op == NULL)
+		return HEED_E_NOMEM;
+	op->forget.ids = ids;
+	op->forget.n = n;
+	return 0;
+}
+
+int
+store_put_forget_runs(struct store_tx *tx, const int64_t *ids, size_t n)
+{
+	return put_forget(tx, OP_FORGET_RUNS, ids, n);
+}
+
+int
+store_put_forget_events(struct store_tx *tx, const int64_t *ids, size_t n)
+{
+	return put_forget(tx, OP_FORGET_EVENTS, ids, n);
+}
