@@ -52,6 +52,7 @@ print_saga(struct listing *listing, const struct store_run *run,
 	const struct saga_item *now;
 	const char *state = saga_state(run);
 	struct heed_buf buf;
+	struct heed_buf age;
 
 	if (cli_has(listing->args, "--json"))
 		return record_print(record_run(arena, run, event));
@@ -66,8 +67,11 @@ print_saga(struct listing *listing, const struct store_run *run,
 	buf_addc(&buf, ' ');
 	out_cell(&buf, now != NULL ? now->name : HEED_STR(""), 18);
 	buf_addc(&buf, ' ');
-	out_age(&buf, run->created_us);
-	buf_adds(&buf, "  ");
+	buf_init(&age, 64);
+	out_age(&age, run->created_us);
+	out_cell(&buf, buf_str(&age), 12);
+	buf_done(&age);
+	buf_addc(&buf, ' ');
 	out_money(&buf, run->cost_nano);
 	if (run->text.len > 0) {
 		buf_adds(&buf, "  ");
@@ -131,7 +135,7 @@ look_ls(const struct cli_args *args, struct store *store, struct heed_error *err
 	HEED_TRY(cli_filter(args, &filter, error));
 	if (!cli_has(args, "--json"))
 		printf("  saga  state       name                 of               at     "
-		       "            age  cost\n");
+		       "            began        cost\n");
 	return store_read_runs(store, &filter, list_row, &listing, error);
 }
 

@@ -412,5 +412,8 @@ def test_the_example():
                           env={**os.environ, "HEED": HEED}).stdout
     for words in ("200 accepted: order_cancelled (version 2)", "rejected by model: the note asks",
                   "rejected by check: the state that would result breaks", "rejected by command: the data",
-                  "rejected by rule: there is an order o-1 already", '"why": "the workshop is not built"'):
+                  "rejected by rule: there is an order o-1 already", '"why": "the workshop is not built"',
+                  "card:     85.5 charged", "released", "the card was declined", "compensated after",
+                  "ops_lead is asked: Fulfil order s-3 over 1800?", "approve by ann: we know them",
+                  "waiting     fulfil_order         o-2"):
         assert words in told, told
