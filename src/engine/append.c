@@ -77,6 +77,44 @@ start_load(struct entry *entry, struct heed_str stream, const struct stream_fold
 	return HEED_WAIT;
 }
 
+/* As its run found it once; at once, for nobody else waits. */
+static int
+load_past(struct entry *entry, struct heed_str stream, const struct stream_fold *fold)
+{
+	const struct engine_options *options = &entry->run->engine->options;
+	struct fold_until until = FOLD_NEWEST;
+	struct heed_error error = {0};
+	struct replay replay;
+	int r;
+
+	until.version = options->past_version(options->arg, flow_event(entry->run),
+	                                      entry->run->definition->name);
+	if (until.version < 0)
+		until.version = INT64_MAX;
+	replay_init(&replay, fold, stream, until);
+	r = replay_all(&replay, options->past, &error);
+	if (r == 0)
+		entry->folded =
+			stream_state_new(stream, fold, replay.version, 0, replay.state);
+	replay_done(&replay);
+	if (r < 0 && r != HEED_E_NOMEM)
+		return flow_fail(entry->run, r, "state", &error);
+	return entry->folded == NULL ? HEED_E_NOMEM : 0;
+}
+
+/* What needs no load. */
+static int
+find_state(struct entry *entry, struct heed_str stream, const struct stream_fold *fold)
+{
+	struct engine *engine = entry->run->engine;
+
+	if (engine->options.past != NULL)
+		HEED_TRY(load_past(entry, stream, fold));
+	else
+		entry->folded = streams_find(engine->streams, stream, fold);
+	return entry->folded != NULL ? note_version(entry) : 0;
+}
+
 static int
 fail_load(struct run *run, const struct entry *entry)
 {
@@ -101,9 +139,7 @@ flow_load(struct run *run, struct heed_str step, struct heed_str stream,
 		entry->dirty = false; /* until there is something to tell */
 		entry->request = stream;
 		entry->attempt = 1;
-		entry->folded = streams_find(run->engine->streams, stream, fold);
-		if (entry->folded != NULL)
-			HEED_TRY(note_version(entry));
+		HEED_TRY(find_state(entry, stream, fold));
 	}
 	if (entry->load != NULL)
 		return HEED_WAIT;
@@ -314,7 +350,7 @@ flow_append(struct run *run, struct heed_str step, const struct append *append)
 	entry->attempt = 1;
 	entry->state = ENTRY_DONE;
 	entry->ended_us = entry->at_us;
-	return make_write(entry, append);
+	return run->engine->options.past != NULL ? 0 : make_write(entry, append);
 }
 
 /* ---- the transaction --------------------------------------------------------------- */

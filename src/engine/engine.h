@@ -78,6 +78,12 @@ struct engine_options {
 	void (*arrived)(void *arg, const struct arrival *arrival);
 	/* A run ended. May be NULL. */
 	void (*watch)(void *arg, const struct run *run);
+	/* Decide anew what was decided before: streams are read from this store, for each
+	 * event up to the version that past_version says (below 0: the newest), and
+	 * nothing is appended. May be NULL. */
+	struct store *past;
+	int64_t (*past_version)(void *arg, const struct event *event,
+	                        struct heed_str name);
 	/* A run's events were appended to a stream. May be NULL. */
 	void (*appended)(void *arg, const struct run *run);
 	void *arg;

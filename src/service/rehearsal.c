@@ -87,6 +87,14 @@ perform(void *arg, const struct action *action, const struct action_call *call,
 	return r;
 }
 
+static int64_t
+past_version(void *arg, const struct event *event, struct heed_str name)
+{
+	const struct rehearsal *rehearsal = arg;
+
+	return rehearsal->script.past_version(rehearsal->script.arg, event, name);
+}
+
 /* A run ended: its answer is in no row in the form that it was read in. */
 static void
 note_answer(void *arg, const struct run *run)
@@ -151,6 +159,8 @@ make(struct rehearsal *rehearsal, struct heed_error *error)
 		.stand_in = perform,
 		.model = find_model,
 		.watch = note_answer,
+		.past = rehearsal->script.past,
+		.past_version = past_version,
 		.arg = rehearsal,
 	};
 

@@ -14,6 +14,7 @@
 
 #include "config/app.h"
 #include "engine/action.h"
+#include "engine/event.h"
 #include "model/model.h"
 
 struct rehearsal;
@@ -38,6 +39,11 @@ struct rehearsal_script {
 	struct heed_str flow; /* and of this kind; empty: any */
 	struct heed_str
 		model;   /* asked in place of every other; empty: those configured */
+	/* Streams as they were: read from this store, up to the version that an event's
+	 * run found then; nothing is appended. NULL: those of the rehearsal itself. */
+	struct store *past;
+	int64_t (*past_version)(void *arg, const struct event *event,
+	                        struct heed_str name);
 	int64_t wall_us; /* where the clock starts; 0: at 2026-01-01T00:00:00Z */
 };
 

@@ -29,6 +29,9 @@ read_entry(void *arg, const struct store_entry *entry)
 	struct structured_report report = {0};
 	struct heed_json record;
 
+	if (entry->kind == ENTRY_READ && entry->state == ENTRY_DONE &&
+	    json_parse(work->arena, entry->reply, &record, NULL) == 0)
+		work->pair->version = json_get_int(record, "version", -1);
 	if (entry->kind != ENTRY_ASK)
 		return 0;
 	work->asked = true;
@@ -61,6 +64,7 @@ read_run(void *arg, const struct store_run *run, const struct store_event *event
 		.event_type = arena_str(arena, event->type),
 		.event_id = arena_str(arena, event->id),
 		.event_source = arena_str(arena, event->source),
+		.version = -1,
 		.was = {.state = store_run_state_name(run->state), .answer = json_null()},
 		.is = {.state = "none", .answer = json_null()},
 	};
@@ -182,6 +186,21 @@ take_outcome(struct work *work, struct heed_json outcome)
 	}
 }
 
+/* A command is decided again on the state that it met. */
+static int64_t
+past_version(void *arg, const struct event *event, struct heed_str name)
+{
+	const struct whatif *whatif = arg;
+	struct whatif_pair like = {.event_id = event->id, .event_source = event->source};
+	size_t i;
+
+	for (i = 0; i < whatif->n; i++)
+		if (str_eq(whatif->pairs[i].name, name) &&
+		    is_same_event(&whatif->pairs[i], &like))
+			return whatif->pairs[i].version;
+	return -1;
+}
+
 static int
 rehearse(struct work *work)
 {
@@ -191,6 +210,9 @@ rehearse(struct work *work)
 		.alone = true,
 		.only = options->name,
 		.model = options->model,
+		.past = options->recorded,
+		.past_version = past_version,
+		.arg = work->whatif,
 	};
 	struct rehearsal *rehearsal = NULL;
 	struct heed_json outcome;

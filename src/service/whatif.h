@@ -30,6 +30,7 @@ struct whatif_pair {
 	struct heed_str name;
 	struct heed_str event_type, event_id, event_source;
 	struct heed_json event;
+	int64_t version; /* of its stream, as the run found it; below 0: it read none */
 	struct decision was, is;
 	bool differs;
 };

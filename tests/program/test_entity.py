@@ -15,6 +15,9 @@ store: sqlite:shop.db
 models:
   careful: {{provider: openai, endpoint: "{url}", model: gpt-4o-mini, api_key: k, {more}
             price: {{input: 1, output: 2}}}}
+  strict:
+    provider: rules
+    rules: '{{reason: .state.status, accepted: (.version == 1), events: [], side_effects: []}}'
 sources:
   web: {{type: http, listen: "127.0.0.1:0"}}
 entities:
@@ -321,6 +324,26 @@ def test_snapshots_are_taken_and_thrown_away(shop):
     shop.command("note")
     shop.settled()
     assert shop.heed.rows(look) == [(26, '{"status":"none","notes":52}')]
+
+
+def test_whatif_decides_on_the_state_of_then(shop, provider):
+    shop = shop()
+    provider.script([accept(placed(1)), accept(placed(2)), accept(CANCELLED)])
+    for command in ("place_order", "place_order", "cancel_order"):
+        shop.command(command, data={"total": 1})
+        shop.settled()
+    before = shop.heed.rows("select count(*) from events")
+    told = shop.heed.command("whatif", "--model", "strict", "--reaction", "order", "--by",
+                             "[.accepted, .reason]", "--json", check=False)
+    assert told.returncode == 1
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    decisions = [line["is"]["answer"] for line in lines if "is" in line]
+    # each was shown the state that it met: at version 0, 1 and 2
+    assert [(d["accepted"], d["reason"]) for d in decisions] == \
+        [(False, "none"), (True, "placed"), (False, "placed")]
+    assert shop.heed.rows("select count(*) from events") == before
+    same = shop.heed.command("whatif", "--model", "strict", "--reaction", "order", "--by", ".events | type")
+    assert "0 of 3" in same.stdout
 
 
 DAMAGE = {
