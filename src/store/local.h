@@ -172,6 +172,7 @@ struct store {
 	sqlite3 *db;     /* the writer's; NULL for looking */
 	sqlite3 *reader; /* the loop's or the command's; the writer's own for memory: */
 	sqlite3_stmt *statements[ST_COUNT];
+	int64_t log_end;         /* within a group; below 0: not known */
 	bool in_user_sql;        /* the authorizer is strict */
 	int64_t user_sql_end_ms; /* steady */
 

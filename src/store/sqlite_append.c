@@ -4,17 +4,12 @@
  * The writer is the only one, so what it sees before a transaction holds until the end of
  * it: first every append of the transaction is checked, by reading alone, then each is
  * written. Versions and positions are counted on from the newest rows, inside the
- * transaction: a failed append uses none of them up.
+ * transaction: a failed append uses none of them up. The newest position is looked for
+ * once a group, and again when a transaction of the group was taken back.
  */
 #include <stdio.h>
 
 #include "store/local.h"
-
-static int
-log_end(struct store *store, int64_t *ret_position)
-{
-	return row_number(store, ST_LOG_END, NULL, 0, 0, ret_position);
-}
 
 /* How many of its events the stream holds already. SQLite's code. */
 static int
@@ -61,7 +56,8 @@ check(struct store *store, struct store_tx *tx, const struct op *op,
 	size_t known = 0;
 	int r = row_number(store, ST_STREAM_END, &op->append.stream, 1, 0, &version);
 
-	if (r == SQLITE_OK && version > 0)
+	/* Where it is expected, its events are new: they were made for this version. */
+	if (r == SQLITE_OK && version > 0 && version != op->append.expected)
 		r = count_known(store, op, &known);
 	if (r != SQLITE_OK)
 		return r;
@@ -101,22 +97,22 @@ int
 append_write(struct store *store, struct store_tx *tx, const struct op *op, size_t n)
 {
 	struct store_appended *appended = &tx->appended[n];
-	int64_t position;
+	int r = SQLITE_OK;
 	size_t i;
-	int r;
 
 	if (appended->existed)
 		return SQLITE_OK;
-	r = log_end(store, &position);
+	if (store->log_end < 0)
+		r = row_number(store, ST_LOG_END, NULL, 0, 0, &store->log_end);
 	for (i = 0; i < op->append.n && r == SQLITE_OK; i++) {
 		struct store_event event = op->append.events[i];
 
 		event.stream = op->append.stream;
 		event.version = appended->version + 1 + (int64_t)i;
-		event.position = position + 1 + (int64_t)i;
+		event.position = ++store->log_end;
 		r = row_append(store, &event);
 	}
 	appended->version += (int64_t)op->append.n;
-	appended->position = position + (int64_t)op->append.n;
+	appended->position = store->log_end;
 	return r;
 }

@@ -145,6 +145,7 @@ write_tx(struct store *store, struct store_tx *tx, bool isolate)
 	if (r > 0 && (!isolate || sqlite_is_fatal(r)))
 		return r;
 	note_failure(store, tx, r);
+	store->log_end = -1;
 	if (sqlite3_get_autocommit(store->db)) {
 		tx->settled = true;
 		return HEED_E_PERMANENT;
@@ -163,6 +164,7 @@ write_group(struct store *store, struct store_tx *first, bool isolate,
 	struct store_tx *tx;
 	int r = row_statement(store, ST_BEGIN);
 
+	store->log_end = -1;
 	for (tx = first; tx != NULL && r == SQLITE_OK; tx = tx->next)
 		if (!tx->settled)
 			r = write_tx(store, tx, isolate);

@@ -194,10 +194,10 @@ int store_put_job(struct store_tx *tx, const struct store_job *job);
 #define STORE_SQL_BYTES_MAX (1024 * 1024)
 
 /* Append `n` events (at least one) to a stream that stands at version `expected`, or at
- * any (STORE_ANY_VERSION). They are found again by their ids, not by source and id: when
- * the stream holds all of them already, nothing is written, and rows put after them up
- * to the next event, append or cursor are skipped, as for a duplicate event. When it
- * holds some of them, or stands at another version, the whole transaction fails with
+ * any (STORE_ANY_VERSION). When it stands elsewhere they are looked for by their ids
+ * (not by source and id): when the stream holds all of them already, nothing is written,
+ * and rows put after them up to the next event, append or cursor are skipped, as for a
+ * duplicate event. When it holds some of them or none, the whole transaction fails with
  * HEED_E_CONFLICT, and no other with it. They count among the transaction's events:
  * `duplicate` and `cause` know them. Events of streams are never pruned.
  * HEED_E_EXISTS: this transaction appends to the stream already. */

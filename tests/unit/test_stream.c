@@ -165,7 +165,7 @@ conflicts(void **state)
 	assert_int_equal(got.outcome.code, HEED_E_CONFLICT);
 	assert_string_equal(got.outcome.text,
 	                    "the stream order/1 holds 1 of these 2 events already");
-	assert_int_equal(append(loop, store, "order/1", 3, "cd").outcome.code,
+	assert_int_equal(append(loop, store, "order/1", 2, "cd").outcome.code,
 	                 HEED_E_CONFLICT);
 	assert_stream(store, "order/1", 1, 0, "a1:1 b2:2 c3:3");
 	/* none of them used a position up */
