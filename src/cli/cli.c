@@ -186,6 +186,7 @@ cli_fail(const struct cli_args *args, const struct heed_error *error)
 	case HEED_E_CONFIG:
 		return CLI_CONFIG;
 	case HEED_E_BUSY:
+	case HEED_E_TIMEOUT:
 	case HEED_E_LOCKED:
 		return CLI_BUSY;
 	default:

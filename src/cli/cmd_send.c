@@ -173,7 +173,7 @@ static int
 wait_for(struct sending *sending, struct store *store, const struct name *name,
          int64_t until_ms, bool *ret_failed, struct heed_error *error)
 {
-	struct chain chain;
+	struct chain chain = {.finished = false};
 	struct arena arena;
 	int64_t run;
 	int64_t seq;
@@ -231,7 +231,7 @@ wait_for_all(struct sending *sending, struct heed_error *error)
 		r = store_open_readonly(place, &store, error);
 	progress_begin(&sending->progress, "waiting for", sending->sent.accepted);
 	for (name = sending->first; name != NULL && r == 0; name = name->next) {
-		bool one_failed;
+		bool one_failed = false;
 
 		r = wait_for(sending, store, name, wait_ms, &one_failed, error);
 		failed = failed || one_failed;

@@ -6,8 +6,7 @@
 #include "base/error.h"
 
 #define LOOK_MS 5
-#define WAIT_MS 60000 /* for one event: what is tried again later need not hold up all   \
-	               */
+#define WAIT_MS 60000 /* for one event: what is tried again need not hold up all */
 
 static void
 end(struct dev_feed *feed)

@@ -155,32 +155,52 @@ asks_nobody(struct planning *planning, struct heed_str definition)
 	return nobody;
 }
 
-static int
-guess_cost(struct planning *planning, const struct store_run *run,
-           struct guess **ret_guess)
+static struct guess *
+find_guess(const struct planning *planning, struct heed_str name)
 {
-	struct heed_str name = run->name;
-	struct store_filter filter = {
-		.states = "done", .name = name, .newest = true, .limit = SAMPLE_RUNS};
-	struct sample sample = {0};
-	struct guess *guess;
+	struct guess *guess = planning->guesses;
 
-	for (guess = planning->guesses; guess != NULL; guess = guess->next)
-		if (str_eq(guess->name, name)) {
-			*ret_guess = guess;
-			return 0;
-		}
-	guess = ARENA_NEW(planning->arena, struct guess);
-	if (guess == NULL)
-		return error_nomem(planning->error);
-	guess->name = arena_str(planning->arena, name);
-	HEED_TRY(store_read_runs(planning->store, &filter, add_sample, &sample,
-	                         planning->error));
+	while (guess != NULL && !str_eq(guess->name, name))
+		guess = guess->next;
+	return guess;
+}
+
+/* From the latest that went well. NULL with *ret_code. */
+static struct guess *
+make_guess(struct planning *planning, const struct store_run *run, int *ret_code)
+{
+	struct store_filter filter = {.states = "done",
+	                              .name = run->name,
+	                              .newest = true,
+	                              .limit = SAMPLE_RUNS};
+	struct sample sample = {0};
+	struct guess *guess = ARENA_NEW(planning->arena, struct guess);
+
+	*ret_code = guess == NULL ? error_nomem(planning->error)
+	                          : store_read_runs(planning->store, &filter, add_sample,
+	                                            &sample, planning->error);
+	if (guess == NULL || *ret_code < 0)
+		return NULL;
+	guess->name = arena_str(planning->arena, run->name);
 	guess->known = sample.n > 0 || asks_nobody(planning, run->definition);
 	guess->cost_nano = sample.n > 0 ? sample.cost_nano / sample.n : 0;
 	guess->next = planning->guesses;
 	planning->guesses = guess;
-	*ret_guess = guess;
+	return guess;
+}
+
+static int
+add_guess(struct planning *planning, const struct store_run *run)
+{
+	struct guess *guess = find_guess(planning, run->name);
+	int r = 0;
+
+	if (guess == NULL)
+		guess = make_guess(planning, run, &r);
+	if (guess == NULL)
+		return r;
+	planning->plan->n_priced += guess->known;
+	planning->plan->cost_nano += guess->cost_nano;
 	return 0;
 }
 
@@ -209,7 +229,6 @@ static int
 plan_cost(struct planning *planning, const struct store_run *run)
 {
 	struct dlq_plan *plan = planning->plan;
-	struct guess *guess = NULL;
 
 	planning->answered = false;
 	planning->asked_nano = 0;
@@ -225,10 +244,7 @@ plan_cost(struct planning *planning, const struct store_run *run)
 		plan->cost_nano += planning->asked_nano;
 		return 0;
 	}
-	HEED_TRY(guess_cost(planning, run, &guess));
-	plan->n_priced += guess->known;
-	plan->cost_nano += guess->cost_nano;
-	return 0;
+	return add_guess(planning, run);
 }
 
 static int

@@ -90,16 +90,8 @@ redriving_new(struct engine *engine, struct heed_json spec, struct redriving **r
 	r = json_copy(&job->arena, spec, &copy) < 0 ? error_nomem(error) : 0;
 	if (r == 0)
 		r = redrive_read(copy, &job->arena, &job->what, error);
-	if (r == 0 && job->what.patch.len > 0) {
-		job->exprs = expr_set_new();
-		r = job->exprs == NULL
-		            ? error_nomem(error)
-		            : expr_new(job->exprs, job->what.patch, &job->patch, error);
-		if (r == 0)
-			r = expr_set_check(job->exprs, NULL, error);
-		if (r < 0)
-			error_prefix(error, "the patch");
-	}
+	if (r == 0)
+		r = redrive_compile(&job->what, &job->exprs, &job->patch, error);
 	if (r < 0)
 		redriving_free(job);
 	else
@@ -413,7 +405,7 @@ engine_redrive(struct engine *engine, const struct redrive *what, int64_t total,
 	if (r == 0)
 		r = redriving_new(engine, spec, &job, error);
 	arena_done(&scratch);
-	if (r < 0)
+	if (r < 0 || job == NULL)
 		return r;
 	job->done = done;
 	job->arg = arg;
@@ -453,17 +445,23 @@ engine_cancel_job(struct engine *engine, int64_t id, engine_job_fn *done, void *
 	return 0;
 }
 
-struct taking_up {
-	struct engine *engine;
-	struct heed_error *error;
-};
+/* One that cannot be read stays as it is: it is no reason not to start. */
+static int
+leave_alone(const struct store_job *row, int code, const struct heed_error *error)
+{
+	if (code == HEED_E_NOMEM)
+		return code;
+	log_event(LOG_ERROR, "a redrive cannot be taken up", LOG_N("job", row->id),
+	          LOG_S("error", str_of(error->text)));
+	return 0;
+}
 
 static int
 take_up(void *arg, const struct store_job *row)
 {
-	struct taking_up *taking_up = arg;
-	struct engine *engine = taking_up->engine;
+	struct engine *engine = arg;
 	struct redriving *job = NULL;
+	struct heed_error error = {0};
 	struct heed_json spec;
 	struct arena scratch;
 	int r;
@@ -471,26 +469,26 @@ take_up(void *arg, const struct store_job *row)
 	if (!str_is(row->kind, REDRIVE_JOB))
 		return 0;
 	arena_init(&scratch, 0);
-	r = json_parse(&scratch, row->spec, &spec, taking_up->error);
+	r = json_parse(&scratch, row->spec, &spec, &error);
 	if (r == 0)
-		r = redriving_new(engine, spec, &job, taking_up->error);
+		r = redriving_new(engine, spec, &job, &error);
 	arena_done(&scratch);
-	if (r < 0)
-		return r;
+	if (r < 0 || job == NULL)
+		return leave_alone(row, r, &error);
 	job->job = *row;
 	job->job.kind = HEED_STR(REDRIVE_JOB);
 	job->job.spec = arena_str(&job->arena, row->spec);
 	job->job.text = arena_str(&job->arena, row->text);
 	job->stored = true;
 	tick_in(job, 0);
-	return job->job.spec.data == NULL ? error_nomem(taking_up->error) : 0;
+	return job->job.spec.data == NULL ? HEED_E_NOMEM : 0;
 }
 
 int
 redrive_start(struct engine *engine, struct heed_error *error)
 {
-	struct taking_up taking_up = {engine, error};
+	int r = store_read_jobs(engine->options.store, 0, JOB_OPEN, take_up, engine,
+	                        error);
 
-	return store_read_jobs(engine->options.store, 0, JOB_OPEN, take_up, &taking_up,
-	                       error);
+	return r == HEED_E_NOMEM ? error_nomem(error) : r;
 }

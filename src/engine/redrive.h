@@ -57,6 +57,9 @@ int redrive_write(const struct redrive *what, struct arena *arena,
                   struct heed_json *ret_spec);
 int redrive_read(struct heed_json spec, struct arena *arena, struct redrive *ret_what,
                  struct heed_error *error);
+/* Its patch, when it has one. The caller frees the set. HEED_E_CONFIG with words. */
+int redrive_compile(const struct redrive *what, struct expr_set **ret_exprs,
+                    struct expr **ret_patch, struct heed_error *error);
 /* A new job of it for the store. Texts are on `arena`. HEED_E_NOMEM. */
 int redrive_job(struct store *store, const struct redrive *what, int64_t total,
                 int64_t now_us, struct arena *arena, struct store_job *ret_job);

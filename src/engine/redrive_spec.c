@@ -142,6 +142,30 @@ redrive_read(struct heed_json spec, struct arena *arena, struct redrive *ret_wha
 }
 
 int
+redrive_compile(const struct redrive *what, struct expr_set **ret_exprs,
+                struct expr **ret_patch, struct heed_error *error)
+{
+	struct expr_set *exprs;
+	int r;
+
+	if (what->patch.len == 0)
+		return 0;
+	exprs = expr_set_new();
+	if (exprs == NULL)
+		return error_nomem(error);
+	r = expr_new(exprs, what->patch, ret_patch, error);
+	if (r == 0)
+		r = expr_set_check(exprs, NULL, error);
+	if (r < 0) {
+		error_prefix(error, "the patch");
+		expr_set_free(exprs);
+		return r;
+	}
+	*ret_exprs = exprs;
+	return 0;
+}
+
+int
 redrive_job(struct store *store, const struct redrive *what, int64_t total,
             int64_t now_us, struct arena *arena, struct store_job *ret_job)
 {

@@ -83,7 +83,7 @@ static int
 read_event(struct passage *passage, struct heed_str body, struct event *ret_event,
            struct heed_error *error)
 {
-	struct heed_json root;
+	struct heed_json root = json_null();
 
 	HEED_TRY(json_parse(passage->step->arena, body, &root, error));
 	return event_from_json(passage->step->arena, root, passage->step->now_us,
@@ -96,9 +96,9 @@ static int
 patch_event(struct passage *passage, struct heed_error *error)
 {
 	struct redrive_step *step = passage->step;
-	struct event before;
-	struct event after;
-	struct heed_json root;
+	struct event before = {0};
+	struct event after = {0};
+	struct heed_json root = json_null();
 	int r;
 
 	HEED_TRY(read_event(passage, passage->body, &before, error));

@@ -66,25 +66,6 @@ commit(struct offline *offline, struct store_tx *tx, struct heed_error *error)
 }
 
 static int
-compile_patch(struct offline *offline, const struct redrive *what,
-              struct heed_error *error)
-{
-	int r;
-
-	if (what->patch.len == 0)
-		return 0;
-	offline->exprs = expr_set_new();
-	if (offline->exprs == NULL)
-		return error_nomem(error);
-	r = expr_new(offline->exprs, what->patch, &offline->patch, error);
-	if (r == 0)
-		r = expr_set_check(offline->exprs, NULL, error);
-	if (r < 0)
-		error_prefix(error, "the patch");
-	return r;
-}
-
-static int
 make_step(struct offline *offline, const struct redrive *what, struct store_job *job,
           struct arena *scratch, struct heed_error *error)
 {
@@ -152,7 +133,7 @@ offline_redrive(struct app *app, const struct redrive *what, int64_t total,
 	int r = offline_open(&offline, app, error);
 
 	if (r == 0)
-		r = compile_patch(&offline, what, error);
+		r = redrive_compile(what, &offline.exprs, &offline.patch, error);
 	if (r == 0 && redrive_job(offline.store, what, total, loop_wall_us(offline.loop),
 	                          &app->arena, ret_job) < 0)
 		r = error_nomem(error);
