@@ -168,13 +168,14 @@ json_set(struct json_build *build, struct heed_str name, struct heed_json value)
 {
 	struct heed_member *members = build->slots;
 	struct heed_member *slot;
-	uint32_t i;
+	uint32_t place;
 
-	for (i = 0; i < build->len; i++) {
-		if (str_eq(members[i].name, name)) {
-			members[i].value = value;
-			return;
-		}
+	if (build->error != 0)
+		return;
+	place = json_names_place(&build->names, build->arena, members, build->len, name);
+	if (place < build->len) {
+		members[place].value = value;
+		return;
 	}
 	slot = build_slot(build, sizeof(*slot));
 	if (slot == NULL)

@@ -10,6 +10,7 @@
 #define HEED_BASE_JSON_H
 
 #include "base/arena.h"
+#include "base/json_names.h"
 #include "base/str.h"
 #include "heed.h"
 
@@ -49,6 +50,7 @@ struct json_build {
 	uint32_t cap;
 	int error;
 	void *slots;
+	struct json_names names; /* of an object */
 };
 
 void json_object(struct json_build *build, struct arena *arena);

@@ -177,31 +177,16 @@ read_array(reader &r, od::array array, int depth, struct heed_json &out)
 
 /* The last of equal names wins, in the first one's place. */
 bool
-add_member(reader &r, struct heed_member *members, uint32_t &n)
-{
-	uint32_t i;
-
-	(void)r;
-	for (i = 0; i < n; i++) {
-		if (members[i].name.len == members[n].name.len &&
-		    memcmp(members[i].name.data, members[n].name.data, members[n].name.len) == 0) {
-			members[i].value = members[n].value;
-			return true;
-		}
-	}
-	n++;
-	return true;
-}
-
-bool
 read_object(reader &r, od::object object, int depth, struct heed_json &out)
 {
+	struct json_names names = {};
 	struct heed_member *members = nullptr;
 	uint32_t n = 0;
 	uint32_t cap = 0;
 
 	for (auto field : object) {
 		std::string_view name;
+		uint32_t place;
 		uint32_t len;
 
 		if (auto code = field.unescaped_key().get(name))
@@ -214,7 +199,11 @@ read_object(reader &r, od::object object, int depth, struct heed_json &out)
 			return fail(r, code, nullptr);
 		if (!read_value(r, value, depth + 1, members[n].value))
 			return false;
-		add_member(r, members, n);
+		place = json_names_place(&names, r.arena, members, n, members[n].name);
+		if (place == n)
+			n++;
+		else
+			members[place].value = members[n].value;
 	}
 	out.kind = HEED_OBJECT;
 	out.len = n;
@@ -369,6 +358,9 @@ json_parse(struct arena *arena, struct heed_str text, struct heed_json *ret_valu
 		return error_set(error, HEED_E_INVALID, "the JSON text is larger than 4 GiB");
 	if (!str_utf8(text))
 		return error_set(error, HEED_E_INVALID, "the text is not valid UTF-8");
+	if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+		return error_set(error, HEED_E_INVALID,
+				 "not valid JSON: it begins with a byte order mark; leave that out");
 	padded = pad(text);
 	if (padded == nullptr)
 		return error_set(error, HEED_E_NOMEM, "out of memory");

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/json.h"
 
@@ -45,6 +46,45 @@ test_text(void **state)
 	           "\"\\u00e9\\ud83d\\ude00\\u0000\\n\" } ",
 	           "{\"a\":[true,null],\"b\":\"\xc3\xa9\xf0\x9f\x98\x80\\u0000\\n\"}");
 	round_trip("{\"a\":1,\"b\":2,\"a\":3}", "{\"a\":3,\"b\":2}");
+}
+
+/* Members "m0" to "m99999", each a second time with its number: who sends an event
+ * decides how many there are, so that their time must not grow with the square of that.
+ */
+static void
+many_members(void **state)
+{
+	enum { MANY = 100000 };
+	struct arena arena;
+	struct heed_json read;
+	struct heed_json made;
+	struct json_build build;
+	struct heed_buf text;
+	clock_t begin = clock();
+	int i;
+
+	(void)state;
+	arena_init(&arena, 0);
+	json_object(&build, &arena);
+	buf_init(&text, 64 << 20);
+	for (i = 0; i < 2 * MANY; i++) {
+		int value = i < MANY ? -1 : i - MANY;
+
+		buf_addf(&text, "%c\"m%d\":%d", i == 0 ? '{' : ',', i % MANY, value);
+		json_set(&build, arena_printf(&arena, "m%d", i % MANY), json_int(value));
+	}
+	buf_addc(&text, '}');
+	assert_int_equal(json_parse(&arena, buf_str(&text), &read, NULL), 0);
+	assert_int_equal(json_build_end(&build, &made), 0);
+	assert_int_equal(read.len, MANY);
+	assert_int_equal(made.len, MANY);
+	for (i = 0; i < MANY; i++) {
+		assert_int_equal(read.members[i].value.i64, i);
+		assert_int_equal(made.members[i].value.i64, i);
+	}
+	assert_true((clock() - begin) / CLOCKS_PER_SEC < 10);
+	buf_done(&text);
+	arena_done(&arena);
 }
 
 static void
@@ -172,7 +212,7 @@ main(void)
 		cmocka_unit_test(test_numbers),           cmocka_unit_test(test_text),
 		cmocka_unit_test(test_malformed),         cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_compare),           cmocka_unit_test(test_pointer),
-		cmocka_unit_test(escapes_at_every_place),
+		cmocka_unit_test(escapes_at_every_place), cmocka_unit_test(many_members),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
