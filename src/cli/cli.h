@@ -97,6 +97,7 @@ int cli_print(struct heed_buf *buf);
 
 /* clang-format off */
 extern const struct command
+	cmd_backup,
 	cmd_budget,
 	cmd_check,
 	cmd_cost,
@@ -115,6 +116,7 @@ extern const struct command
 	cmd_state,
 	cmd_tap,
 	cmd_test,
+	cmd_verify,
 	cmd_version,
 	cmd_whatif;
 /* clang-format on */

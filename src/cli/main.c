@@ -27,6 +27,8 @@ const struct command *const commands[] = {
 	&cmd_test,
 	&cmd_whatif,
 	&cmd_schema,
+	&cmd_backup,
+	&cmd_verify,
 	&cmd_version,
 	NULL,
 };
