@@ -194,39 +194,14 @@ cli_fail(const struct cli_args *args, const struct heed_error *error)
 	}
 }
 
-static void
-add_problems_json(struct heed_buf *buf, const struct app *app,
-                  const struct conf_problems *problems)
-{
-	size_t i;
-
-	for (i = 0; i < problems->n; i++) {
-		const struct conf_problem *problem = &problems->items[i];
-
-		buf_adds(buf, i > 0 ? ",{\"file\":" : "{\"file\":");
-		json_write_string(
-			buf, str_of(problem->file != NULL ? problem->file : app->path));
-		buf_addf(buf, ",\"line\":%d,\"column\":%d,\"text\":", problem->line,
-		         problem->column);
-		json_write_string(buf, problem->text);
-		buf_adds(buf, ",\"hint\":");
-		json_write_string(buf, problem->hint);
-		buf_addc(buf, '}');
-	}
-}
-
 void
 cli_print_problems_json(const struct app *app)
 {
 	struct heed_buf buf;
 
 	buf_init(&buf, 0);
-	buf_addf(&buf, "{\"ok\":%s,\"problems\":[",
-	         app->problems.n == 0 ? "true" : "false");
-	add_problems_json(&buf, app, &app->problems);
-	buf_adds(&buf, "],\"warnings\":[");
-	add_problems_json(&buf, app, &app->warnings);
-	buf_adds(&buf, "]}\n");
+	app_write_report(app, &buf);
+	buf_addc(&buf, '\n');
 	(void)cli_print(&buf);
 }
 

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/id.h"
 
 #define LINE_MAX_BYTES ((size_t)16 * 1024 * 1024)
 #define DEFAULT_SOURCE "/heed/send"
@@ -59,22 +58,6 @@ read_line(struct event_input *input, struct heed_error *error)
 	return buf_error(&input->text) != 0 ? error_nomem(error) : 1;
 }
 
-static void
-set_absent(struct json_build *build, struct heed_json object, const char *name,
-           struct heed_str value)
-{
-	if (value.len > 0 && json_get(object, name) == NULL)
-		json_set_cstr(build, name, json_str(value));
-}
-
-static struct heed_str
-new_id(struct arena *arena)
-{
-	char place[ID_UUID_SIZE];
-
-	return arena_str(arena, id_uuid7(place, clock_wall_us()));
-}
-
 static struct heed_str
 source_of(const struct event_input *input)
 {
@@ -86,9 +69,8 @@ static int
 complete(const struct event_input *input, struct arena *arena, struct heed_json given,
          struct event *ret_event, struct heed_error *error)
 {
-	struct json_build build;
-	struct heed_json whole;
-	uint32_t i;
+	struct event_parts defaults = {.source = source_of(input),
+	                               .subject = input->subject};
 
 	if (given.kind != HEED_OBJECT)
 		return error_set(
@@ -96,16 +78,8 @@ complete(const struct event_input *input, struct arena *arena, struct heed_json 
 			"an event is a JSON object, not a %s (or give --type, and "
 			"each line is an event's data)",
 			json_kind_name(given));
-	json_object(&build, arena);
-	set_absent(&build, given, "specversion", HEED_STR("1.0"));
-	set_absent(&build, given, "id", new_id(arena));
-	set_absent(&build, given, "source", source_of(input));
-	set_absent(&build, given, "subject", input->subject);
-	for (i = 0; i < given.len; i++)
-		json_set(&build, given.members[i].name, given.members[i].value);
-	if (json_build_end(&build, &whole) < 0)
-		return error_nomem(error);
-	return event_from_json(arena, whole, clock_wall_us(), ret_event, error);
+	return event_complete(arena, given, &defaults, clock_wall_us(), ret_event,
+	                      error);
 }
 
 static int

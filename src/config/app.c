@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "engine/kinds.h"
 #include "pattern/kinds.h"
 
 #define SOURCE_KINDS_MAX 64
@@ -48,13 +49,16 @@ static const struct source_kind *
 find_source_kind(struct bind *bind, const struct conf_node *type)
 {
 	const char *names[SOURCE_KINDS_MAX + 1];
+	const struct source_kind *kind;
 	char hint[CONF_HINT_SIZE];
 	size_t n;
 
-	for (n = 0; n < SOURCE_KINDS_MAX && source_kinds[n] != NULL; n++) {
-		if (str_is(type->text, source_kinds[n]->name))
-			return source_kinds[n];
-		names[n] = source_kinds[n]->name;
+	for (n = 0; n < SOURCE_KINDS_MAX &&
+	            (kind = source_kind_at(bind->kinds, n)) != NULL;
+	     n++) {
+		if (str_is(type->text, kind->name))
+			return kind;
+		names[n] = kind->name;
 	}
 	names[n] = NULL;
 	(void)conf_problem(bind->problems, type,
@@ -157,6 +161,15 @@ write_sources_schema(struct heed_buf *buf)
 	buf_addc(buf, '}');
 }
 
+int
+app_define(struct app *app, struct definition *definition)
+{
+	HEED_TRY(mem_grow((void **)&app->definitions, &app->cap_definitions,
+	                  app->n_definitions + 1, sizeof(*app->definitions)));
+	app->definitions[app->n_definitions++] = definition;
+	return 0;
+}
+
 /* The entries of a pattern's section become definitions. */
 static int
 bind_section(struct bind *bind, const struct conf_node *node,
@@ -170,17 +183,13 @@ bind_section(struct bind *bind, const struct conf_node *node,
 		return conf_problem(bind->problems, node, "write: name: {...}",
 		                    "expected a mapping of names to %s",
 		                    pattern->section);
-	if (mem_grow((void **)&app->definitions, &app->cap_definitions,
-	             app->n_definitions + node->n, sizeof(*app->definitions)) < 0)
-		return HEED_E_NOMEM;
 	for (i = 0; i < node->n; i++) {
-		int r = pattern->bind(bind, &node->keys[i], &node->items[i],
-		                      &app->definitions[app->n_definitions]);
+		struct definition *definition;
+		int r = pattern->bind(bind, &node->keys[i], &node->items[i], &definition);
 
 		if (r == 0)
-			app->n_definitions++;
-		else
-			worst = r;
+			r = app_define(app, definition);
+		worst = r < 0 ? r : worst;
 	}
 	return worst;
 }
@@ -466,7 +475,8 @@ folder_of(const char *path)
 
 /* Ready to bind; app_done in any case. */
 static int
-app_begin(struct app *app, const char *path, struct heed_error *error)
+app_begin(struct app *app, const struct kinds *added, const char *path,
+          struct heed_error *error)
 {
 	memset(app, 0, sizeof(*app));
 	app->generation.refs = 1;
@@ -481,28 +491,29 @@ app_begin(struct app *app, const char *path, struct heed_error *error)
 	app->bind = (struct bind){.arena = &app->arena,
 	                          .exprs = app->exprs,
 	                          .problems = &app->problems,
-	                          .generation = &app->generation};
+	                          .generation = &app->generation,
+	                          .kinds = added};
 	return 0;
 }
 
 /* The file as a tree, its variables not replaced yet. */
 static int
-app_parse(struct app *app, const char *path, struct heed_str text,
-          struct heed_error *error)
+app_parse(struct app *app, const struct kinds *added, const char *path,
+          struct heed_str text, struct heed_error *error)
 {
 	int r;
 
-	HEED_TRY(app_begin(app, path, error));
+	HEED_TRY(app_begin(app, added, path, error));
 	r = conf_parse(&app->arena, app->path, text, &app->problems, &app->root);
 	app->bind.root = app->root;
 	return app->root == NULL && r == 0 ? HEED_E_CONFIG : r;
 }
 
 int
-app_load_text(struct app *app, const char *path, struct heed_str text,
-              struct heed_error *error)
+app_load_added(struct app *app, const struct kinds *added, const char *path,
+               struct heed_str text, struct heed_error *error)
 {
-	int r = app_parse(app, path, text, error);
+	int r = app_parse(app, added, path, text, error);
 	int whole;
 
 	if (app->root == NULL)
@@ -511,13 +522,23 @@ app_load_text(struct app *app, const char *path, struct heed_str text,
 		r = HEED_E_CONFIG;
 	if (bind_record(&app->bind, app->root, app_options, app) < 0)
 		r = HEED_E_CONFIG;
+	if (added != NULL && added->define != NULL && added->define(added, app) < 0)
+		r = HEED_E_CONFIG;
 	whole = check_whole(app);
 	app_warn_secrets(app);
 	return r < 0 ? r : app->problems.n > 0 ? HEED_E_CONFIG : whole;
 }
 
 int
-app_load(struct app *app, const char *path, struct heed_error *error)
+app_load_text(struct app *app, const char *path, struct heed_str text,
+              struct heed_error *error)
+{
+	return app_load_added(app, NULL, path, text, error);
+}
+
+static int
+load_file(struct app *app, const struct kinds *added, const char *path,
+          struct heed_error *error)
 {
 	struct heed_buf buf;
 	int r;
@@ -525,9 +546,15 @@ app_load(struct app *app, const char *path, struct heed_error *error)
 	memset(app, 0, sizeof(*app));
 	r = read_config(path, &buf, error);
 	if (r == 0)
-		r = app_load_text(app, path, buf_str(&buf), error);
+		r = app_load_added(app, added, path, buf_str(&buf), error);
 	buf_done(&buf);
 	return r;
+}
+
+int
+app_load(struct app *app, const char *path, struct heed_error *error)
+{
+	return load_file(app, NULL, path, error);
 }
 
 static bool
@@ -569,7 +596,7 @@ app_load_place(struct app *app, const char *path, struct heed_error *error)
 	memset(app, 0, sizeof(*app));
 	r = read_config(path, &buf, error);
 	if (r == 0)
-		r = app_parse(app, path, buf_str(&buf), error);
+		r = app_parse(app, NULL, path, buf_str(&buf), error);
 	buf_done(&buf);
 	return r == 0 ? bind_place(app) : r;
 }
@@ -616,14 +643,15 @@ app_free(struct generation *generation)
 }
 
 int
-app_open(const char *path, struct app **ret_app, struct heed_error *error)
+app_open(const struct kinds *added, const char *path, struct app **ret_app,
+         struct heed_error *error)
 {
 	struct app *app = mem_new(sizeof(*app));
 	int r;
 
 	if (app == NULL)
 		return error_nomem(error);
-	r = app_load(app, path, error);
+	r = load_file(app, added, path, error);
 	app->generation = (struct generation){.refs = 1, .free = app_free};
 	if (r < 0 && r != HEED_E_CONFIG)
 		generation_unref(&app->generation);
@@ -654,10 +682,11 @@ bind_stored(struct app *app, const struct pattern_kind *pattern, struct heed_str
 }
 
 int
-app_revive(struct heed_str flow, struct heed_str name, struct heed_str text,
-           struct definition **ret_definition, struct heed_error *error)
+app_revive(const struct kinds *added, struct heed_str flow, struct heed_str name,
+           struct heed_str text, struct definition **ret_definition,
+           struct heed_error *error)
 {
-	const struct pattern_kind *pattern = pattern_find(flow);
+	const struct pattern_kind *pattern = pattern_find(added, flow);
 	struct app *app;
 	int r;
 
@@ -668,7 +697,7 @@ app_revive(struct heed_str flow, struct heed_str name, struct heed_str text,
 	app = mem_new(sizeof(*app));
 	if (app == NULL)
 		return error_nomem(error);
-	r = app_begin(app, "stored definition", error);
+	r = app_begin(app, added, "stored definition", error);
 	app->generation.free = app_free;
 	if (r == 0)
 		r = bind_stored(app, pattern, name, text, ret_definition, error);
@@ -698,4 +727,35 @@ app_write_problems(const struct app *app, struct heed_buf *buf)
 			buf_addf(buf, " (%.*s)", STR_ARG(problem->hint));
 		buf_addc(buf, '\n');
 	}
+}
+
+static void
+write_list(const struct app *app, const struct conf_problems *problems,
+           struct heed_buf *buf)
+{
+	size_t i;
+
+	for (i = 0; i < problems->n; i++) {
+		const struct conf_problem *problem = &problems->items[i];
+
+		buf_adds(buf, i > 0 ? ",{\"file\":" : "{\"file\":");
+		json_write_string(
+			buf, str_of(problem->file != NULL ? problem->file : app->path));
+		buf_addf(buf, ",\"line\":%d,\"column\":%d,\"text\":", problem->line,
+		         problem->column);
+		json_write_string(buf, problem->text);
+		buf_adds(buf, ",\"hint\":");
+		json_write_string(buf, problem->hint);
+		buf_addc(buf, '}');
+	}
+}
+
+void
+app_write_report(const struct app *app, struct heed_buf *buf)
+{
+	buf_addf(buf, "{\"ok\":%s,\"problems\":[", app->problems.n == 0 ? "true" : "false");
+	write_list(app, &app->problems, buf);
+	buf_adds(buf, "],\"warnings\":[");
+	write_list(app, &app->warnings, buf);
+	buf_adds(buf, "]}");
 }

@@ -47,6 +47,7 @@ struct app {
 	struct conf_node *root;
 	const char *path;
 	bool once;              /* run: sources end after what is there, then heed does */
+	bool embedded; /* in another program, whose signals are its own */
 	struct heed_str folder; /* of the file; empty for the current one */
 
 	int64_t version;
@@ -76,6 +77,9 @@ int app_load(struct app *app, const char *path, struct heed_error *error);
 /* The same from a text; `path` is for messages. */
 int app_load_text(struct app *app, const char *path, struct heed_str text,
                   struct heed_error *error);
+/* The same, where the program has added kinds and definitions of its own. */
+int app_load_added(struct app *app, const struct kinds *added, const char *path,
+                   struct heed_str text, struct heed_error *error);
 /* Only what says where a heed's things are: name, store and admin, the rest as if it was
  * absent, right or not. As app_load. */
 int app_load_place(struct app *app, const char *path, struct heed_error *error);
@@ -87,15 +91,22 @@ void app_warn_secrets(struct app *app);
 void app_done(struct app *app);
 /* As app_load, with a struct app of its own (also when it returns HEED_E_CONFIG) that is
  * freed, by itself, with the last reference to its generation; one is the caller's. */
-int app_open(const char *path, struct app **ret_app, struct heed_error *error);
+int app_open(const struct kinds *added, const char *path, struct app **ret_app,
+             struct heed_error *error);
 /* A model by name, or NULL. */
 struct model *app_model(const struct app *app, struct heed_str name);
 /* Make a definition again from a stored text, in a generation of its own. It has one
  * reference, the caller's. */
-int app_revive(struct heed_str flow, struct heed_str name, struct heed_str text,
-               struct definition **ret_definition, struct heed_error *error);
+int app_revive(const struct kinds *added, struct heed_str flow, struct heed_str name,
+               struct heed_str text, struct definition **ret_definition,
+               struct heed_error *error);
+/* Have one more definition in force. HEED_E_NOMEM. */
+int app_define(struct app *app, struct definition *definition);
 /* Append the problems as text, a line each: "file:line:column: what (hint)". */
 void app_write_problems(const struct app *app, struct heed_buf *buf);
+
+/* Append {"ok", "problems": [{"file", "line", "column", "text", "hint"}], "warnings"}. */
+void app_write_report(const struct app *app, struct heed_buf *buf);
 
 /* ---- app_budgets.c: what only the whole can tell of prices and budgets */
 /* Adds problems; HEED_E_CONFIG. */

@@ -386,6 +386,8 @@ bind_record(struct bind *bind, const struct conf_node *node, const struct option
 	int worst = 0;
 	size_t i;
 
+	if (rows->flags & OPTION_WHOLE)
+		return node != NULL ? bind_value(bind, node, rows, target) : 0;
 	if (node != NULL)
 		HEED_TRY(check_is_map(bind, node, rows));
 	for (i = 0; node != NULL && i < node->n; i++) {

@@ -15,6 +15,7 @@
 #include "config/option.h"
 
 struct bind_owned;
+struct kinds; /* engine/kinds.h */
 struct bind_origin;
 
 /* Where a secret stands in the file itself, not behind ${...}. */
@@ -30,6 +31,7 @@ struct bind {
 	struct expr_set *exprs;
 	struct conf_problems *problems;
 	struct generation *generation; /* of what is bound; may be NULL */
+	const struct kinds *kinds;     /* added to those of this build; may be NULL */
 	/* for references; NULL: references are not checked */
 	const struct conf_node *root;
 	/* Which roots (`.event`, `.answer` ...) an expression at this place may read, as

@@ -63,6 +63,8 @@ enum option_flags {
 	OPTION_SCALAR_SHORT = 8,
 	/* CUSTOM: its mapping holds names, each with a record of `rows` */
 	OPTION_NAMED = 16,
+	/* the first and only row: it is bound from the whole record, whatever that is */
+	OPTION_WHOLE = 32,
 };
 
 struct option_texts {

@@ -280,6 +280,70 @@ normalise(struct arena *arena, struct heed_json *root, bool has_time, int64_t no
 }
 
 /* 00-32 hex-16 hex-2 hex, where neither id is all zero. */
+static void
+set_absent(struct json_build *build, struct heed_json object, const char *name,
+           struct heed_str value)
+{
+	if (value.len > 0 && json_get(object, name) == NULL)
+		json_set_cstr(build, name, json_str(value));
+}
+
+int
+event_complete(struct arena *arena, struct heed_json given,
+               const struct event_parts *defaults, int64_t now_us,
+               struct event *ret_event, struct heed_error *error)
+{
+	struct heed_str id = defaults->id;
+	struct json_build build;
+	struct heed_json whole;
+	char place[ID_UUID_SIZE];
+	uint32_t i;
+
+	if (given.kind != HEED_OBJECT)
+		return event_from_json(arena, given, now_us, ret_event, error);
+	if (id.len == 0)
+		id = arena_str(arena, id_uuid7(place, now_us));
+	json_object(&build, arena);
+	set_absent(&build, given, "specversion", HEED_STR("1.0"));
+	set_absent(&build, given, "id", id);
+	set_absent(&build, given, "source", defaults->source);
+	set_absent(&build, given, "subject", defaults->subject);
+	for (i = 0; i < given.len; i++)
+		json_set(&build, given.members[i].name, given.members[i].value);
+	if (id.data == NULL || json_build_end(&build, &whole) < 0)
+		return error_nomem(error);
+	return event_from_json(arena, whole, now_us, ret_event, error);
+}
+
+int
+event_list_from_json(struct arena *arena, struct heed_json value,
+                     const struct event_parts *defaults, int64_t now_us,
+                     struct event **ret_events, size_t *ret_n, struct heed_error *error)
+{
+	bool is_list = value.kind == HEED_ARRAY;
+	const struct heed_json *items = is_list ? value.items : &value;
+	size_t n = is_list ? value.len : 1;
+	struct event *events = ARENA_ARRAY(arena, struct event, n > 0 ? n : 1);
+	size_t i;
+	int r;
+
+	if (events == NULL)
+		return error_nomem(error);
+	for (i = 0; i < n; i++) {
+		r = defaults != NULL ? event_complete(arena, items[i], defaults, now_us,
+		                                      &events[i], error)
+		                     : event_from_json(arena, items[i], now_us,
+		                                       &events[i], error);
+		if (r < 0) {
+			error_prefix(error, "event %zu", i + 1);
+			return r;
+		}
+	}
+	*ret_events = events;
+	*ret_n = n;
+	return 0;
+}
+
 bool
 event_type_matches(struct heed_str pattern, struct heed_str type)
 {

@@ -169,6 +169,19 @@ flow_place(const struct run *run, struct heed_str step)
 	return 0;
 }
 
+struct heed_str
+flow_stray(const struct run *run, bool (*knows)(const void *arg, struct heed_str step),
+           const void *arg)
+{
+	const struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	if (entry->kind != ENTRY_MARK && entry->kind != ENTRY_SIGNAL &&
+	    !knows(arg, entry->step))
+		return entry->step;
+	return (struct heed_str){NULL, 0};
+}
+
 bool
 flow_waived(const struct run *run, struct heed_str step)
 {

@@ -199,6 +199,10 @@ const struct heed_json *flow_noted(const struct run *run, struct heed_str name);
 /* What the step tried so far no longer counts: its next call begins anew, with the same
  * key unless it was refused for good. */
 int flow_retry(struct run *run, struct heed_str step);
+/* A step that the journal holds and that `knows` denies; empty when there is none. */
+struct heed_str
+flow_stray(const struct run *run, bool (*knows)(const void *arg, struct heed_str step),
+           const void *arg);
 /* How often it began anew by flow_retry, and that or by a redrive. */
 int flow_retries(const struct run *run, struct heed_str step);
 int flow_rounds(const struct run *run, struct heed_str step);

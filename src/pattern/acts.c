@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "engine/kinds.h"
 
 #define KINDS_MAX 48
 
@@ -96,14 +97,21 @@ find_row(const struct option *rows, struct heed_str name)
 	return NULL;
 }
 
-static const struct action_kind *
-find_kind(struct heed_str name)
+bool
+acts_reserves(struct heed_str word)
 {
+	return find_row(act_options, word) != NULL;
+}
+
+static const struct action_kind *
+find_kind(const struct kinds *added, struct heed_str name)
+{
+	const struct action_kind *kind;
 	size_t i;
 
-	for (i = 0; action_kinds[i] != NULL; i++)
-		if (str_is(name, action_kinds[i]->name))
-			return action_kinds[i];
+	for (i = 0; (kind = action_kind_at(added, i)) != NULL; i++)
+		if (str_is(name, kind->name))
+			return kind;
 	return NULL;
 }
 
@@ -113,11 +121,12 @@ unknown_kind(struct bind *bind, const struct conf_node *key)
 	const char *names[64];
 	char hint[96] = "";
 	const char *near;
+	const struct action_kind *kind;
 	size_t n = 0;
 	const struct option *row;
 
-	for (; n < KINDS_MAX && action_kinds[n] != NULL; n++)
-		names[n] = action_kinds[n]->name;
+	for (; n < KINDS_MAX && (kind = action_kind_at(bind->kinds, n)) != NULL; n++)
+		names[n] = kind->name;
 	for (row = act_options; row->kind != OPTION_END; row++)
 		names[n++] = row->name;
 	near = error_nearest(key->text, names, n);
@@ -203,7 +212,7 @@ static int
 make_action(struct bind *bind, const struct conf_node *key, const struct conf_node *value,
             struct action **ret_action)
 {
-	const struct action_kind *kind = find_kind(key->text);
+	const struct action_kind *kind = find_kind(bind->kinds, key->text);
 	struct heed_error error;
 	struct action *action;
 

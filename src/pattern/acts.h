@@ -26,6 +26,8 @@ int acts_bind_one(struct bind *bind, const struct conf_node *node,
 /* The JSON Schema of such a list, and of one with its conditions. */
 void acts_schema(struct heed_buf *buf);
 void acts_schema_act(struct heed_buf *buf);
+/* Does this word stand beside actions, so that none can be called so? */
+bool acts_reserves(struct heed_str word);
 /* Perform them in order as steps of `run`. `input` holds .event and .answer; .result
  * becomes what the action before gave. As flow_act. */
 int acts_run(struct run *run, const struct acts *acts, struct heed_json input);

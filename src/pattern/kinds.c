@@ -14,14 +14,28 @@ const struct pattern_kind *const pattern_kinds[] = {
 };
 
 const struct pattern_kind *
-pattern_find(struct heed_str flow)
+pattern_find(const struct kinds *added, struct heed_str flow)
 {
 	size_t i;
 
 	for (i = 0; pattern_kinds[i] != NULL; i++)
 		if (str_is(flow, pattern_kinds[i]->flow->name))
 			return pattern_kinds[i];
-	return NULL;
+	return added != NULL && added->pattern != NULL &&
+	                       str_is(flow, added->pattern->flow->name)
+	               ? added->pattern
+	               : NULL;
+}
+
+int
+pattern_when(const struct expr *when, const struct event *event, struct arena *scratch,
+             bool *ret_wanted, struct heed_error *error)
+{
+	struct heed_member member = {HEED_STR("event"), event->root};
+	struct heed_json input = {.kind = HEED_OBJECT, .len = 1, .members = &member};
+
+	*ret_wanted = true;
+	return when == NULL ? 0 : expr_test(when, input, scratch, ret_wanted, error);
 }
 
 int

@@ -9,6 +9,7 @@
 
 #include "config/bind.h"
 #include "engine/flow.h"
+#include "engine/kinds.h"
 
 struct pattern_kind {
 	const char *section; /* "reactions" */
@@ -31,7 +32,12 @@ extern const struct pattern_kind pattern_entity, pattern_reaction, pattern_saga;
 /* All of them, NULL-terminated. */
 extern const struct pattern_kind *const pattern_kinds[];
 /* By the flow's name, as the store keeps it ("reaction"); NULL when there is none. */
-const struct pattern_kind *pattern_find(struct heed_str flow);
+const struct pattern_kind *
+pattern_find(const struct kinds *added, struct heed_str flow);
+
+/* A flow's `when:` (NULL: always) over .event, for its `wants`. */
+int pattern_when(const struct expr *when, const struct event *event,
+                 struct arena *scratch, bool *ret_wanted, struct heed_error *error);
 
 /* Fill in what every definition has: its name, its generation, and its text and hash from
  * `node` with ${...} as written, by which the store knows it. HEED_E_NOMEM. */

@@ -112,13 +112,8 @@ wants(const struct definition *definition, const struct event *event,
       struct arena *scratch, bool *ret_wanted, struct heed_error *error)
 {
 	const struct reaction *reaction = definition->config;
-	struct heed_member member = {HEED_STR("event"), event->root};
-	struct heed_json input = {.kind = HEED_OBJECT, .len = 1, .members = &member};
 
-	*ret_wanted = true;
-	if (reaction->when == NULL)
-		return 0;
-	return expr_test(reaction->when, input, scratch, ret_wanted, error);
+	return pattern_when(reaction->when, event, scratch, ret_wanted, error);
 }
 
 static const char *const roots[] = {"event", "answer", "result", NULL};

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "pattern/kinds.h"
 
 static const char *const signals[] = {"cancel", NULL};
 
@@ -333,13 +334,11 @@ wants(const struct definition *definition, const struct event *event,
       struct arena *scratch, bool *ret_wanted, struct heed_error *error)
 {
 	const struct saga *saga = definition->config;
-	struct heed_member member = {HEED_STR("event"), event->root};
-	struct heed_json input = {.kind = HEED_OBJECT, .len = 1, .members = &member};
 
-	*ret_wanted = saga->start_on.n > 0;
-	if (saga->when == NULL || !*ret_wanted)
+	*ret_wanted = false;
+	if (saga->start_on.n == 0)
 		return 0;
-	return expr_test(saga->when, input, scratch, ret_wanted, error);
+	return pattern_when(saga->when, event, scratch, ret_wanted, error);
 }
 
 const struct flow_kind saga_flow = {

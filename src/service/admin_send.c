@@ -31,34 +31,6 @@ sent(void *arg, const struct delivery *delivery)
 	call_answer(call, 202, value);
 }
 
-static int
-read_events(struct call *call, struct event **ret_events, size_t *ret_n,
-            struct heed_error *error)
-{
-	struct arena *arena = &call->exchange->arena;
-	bool is_list = call->body.kind == HEED_ARRAY;
-	const struct heed_json *items = is_list ? call->body.items : &call->body;
-	size_t n = is_list ? call->body.len : 1;
-	struct event *events = ARENA_ARRAY(arena, struct event, n > 0 ? n : 1);
-	size_t i;
-
-	if (events == NULL)
-		return error_nomem(error);
-	for (i = 0; i < n; i++) {
-		int r = event_from_json(arena, items[i],
-		                        loop_wall_us(call->service->loop), &events[i],
-		                        error);
-
-		if (r < 0) {
-			error_prefix(error, "event %zu", i + 1);
-			return r;
-		}
-	}
-	*ret_events = events;
-	*ret_n = n;
-	return 0;
-}
-
 int
 admin_send(struct call *call, struct heed_error *error)
 {
@@ -68,7 +40,9 @@ admin_send(struct call *call, struct heed_error *error)
 	size_t n = 0;
 	int r;
 
-	HEED_TRY(read_events(call, &events, &n, error));
+	HEED_TRY(event_list_from_json(&call->exchange->arena, call->body, NULL,
+	                              loop_wall_us(call->service->loop), &events, &n,
+	                              error));
 	if (n == 0) {
 		sent(call, &nothing);
 		return 0;

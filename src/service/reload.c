@@ -179,7 +179,7 @@ reload(struct service *service, enum reload_how how, struct arena *arena,
 
 	if (service->stopping)
 		return error_set(error, HEED_E_CONFLICT, "heed is stopping");
-	r = app_open(service->app->path, &app, error);
+	r = app_open(service->app->bind.kinds, service->app->path, &app, error);
 	if (r < 0 && r != HEED_E_CONFIG)
 		return r;
 	if (r == 0)

@@ -78,8 +78,10 @@ static int
 revive(void *arg, struct heed_str flow, struct heed_str name, struct heed_str text,
        struct definition **ret_definition, struct heed_error *error)
 {
-	(void)arg;
-	return app_revive(flow, name, text, ret_definition, error);
+	const struct service *service = arg;
+
+	return app_revive(service->app->bind.kinds, flow, name, text, ret_definition,
+	                  error);
 }
 
 /* To those who follow; false when only the log is left to tell. */
@@ -178,8 +180,8 @@ drained(void *arg)
 		stop(service);
 }
 
-static void
-terminate(void *arg)
+void
+service_stop(void *arg)
 {
 	struct service *service = arg;
 
@@ -276,6 +278,22 @@ open_traces(struct service *service, struct heed_error *error)
 }
 
 static int
+watch_signals(struct service *service, struct heed_error *error)
+{
+	if (service->app->embedded)
+		return 0;
+	/* A bound on the size of files is a full disk, a reader of the log that is gone
+	 * no reason to go as well. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (loop_signal(service->loop, SIGTERM, service_stop, service) < 0 ||
+	    loop_signal(service->loop, SIGINT, service_stop, service) < 0 ||
+	    loop_signal(service->loop, SIGHUP, reload_signal, service) < 0)
+		return error_set(error, HEED_E_IO, "cannot watch signals");
+	return 0;
+}
+
+static int
 make(struct service *service, struct heed_error *error)
 {
 	struct app *app = service->app;
@@ -296,18 +314,11 @@ make(struct service *service, struct heed_error *error)
 	HEED_TRY(make_engine(service, error));
 	HEED_TRY(open_admin(service, error));
 	HEED_TRY(api_open(service, &service->api, error));
-	/* A bound on the size of files is a full disk, a reader of the log that is gone
-	 * no reason to go as well. */
-	(void)signal(SIGXFSZ, SIG_IGN);
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (loop_signal(service->loop, SIGTERM, terminate, service) < 0 ||
-	    loop_signal(service->loop, SIGINT, terminate, service) < 0 ||
-	    loop_signal(service->loop, SIGHUP, reload_signal, service) < 0)
-		return error_set(error, HEED_E_IO, "cannot watch signals");
+	HEED_TRY(watch_signals(service, error));
 	sources_init(&service->sources, service->engine, service->store);
 	HEED_TRY(sources_set(&service->sources, app, &change, error));
 	if (app->once)
-		once_begin(&service->once, service->engine, service->loop, terminate,
+		once_begin(&service->once, service->engine, service->loop, service_stop,
 		           service);
 	return 0;
 }

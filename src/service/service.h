@@ -17,7 +17,10 @@ struct service;
 /* Make everything and start the sources. `app` is loaded and borrowed: it must outlive
  * the service. Whatever engine_start and the sources' start return, with words. */
 int service_open(struct app *app, struct service **ret_service, struct heed_error *error);
-/* Run until SIGTERM or SIGINT has drained it; a second signal ends at once. */
+/* Finish what is under way, then have service_run return; a second call: at once. The
+ * loop's thread. */
+void service_stop(void *service);
+/* Run until SIGTERM or SIGINT (unless app->embedded) or service_stop has ended it. */
 void service_run(struct service *service);
 /* Have fn(arg, record) called for each event and each run that ends (live.h); the log
  * says nothing of them then. Before service_run. */

@@ -250,7 +250,7 @@ stage_revive(void *arg, struct heed_str flow, struct heed_str name, struct heed_
              struct definition **ret_definition, struct heed_error *error)
 {
 	(void)arg;
-	return app_revive(flow, name, text, ret_definition, error);
+	return app_revive(NULL, flow, name, text, ret_definition, error);
 }
 
 static void
