@@ -527,10 +527,10 @@ HEED_API struct heed_json heed_source_options(const struct heed_source *source);
 HEED_API void **heed_source_data(struct heed_source *source);
 
 /* Hand in events (NULL: none), as heed_send, with the position that upstream has behind
- * them (NULL: none). Position and events are one commit: acknowledge upstream, or forget the events,
- * when `done` comes with code zero. Deliveries of one source are committed in order. Any
- * thread between start and the return of stop; `done` comes on the loop or from
- * heed_close, also after stop. */
+ * them (NULL: none). Position and events are one commit: acknowledge upstream, or forget
+ * the events, when `done` comes with code zero. Deliveries of one source are committed in
+ * order. Any thread between start and the return of stop; `done` comes on the loop or
+ * from heed_close, also after stop. */
 HEED_API int
 heed_deliver(struct heed_source *source, const char *events, const char *position,
              heed_sent_fn *done, void *arg, struct heed_error *error);

@@ -24,7 +24,7 @@ static const struct heed_question packing = {
 static const struct heed_effect label = {
 	.name = "label",
 	.action = "print_label: {text: 'parcel {{ .event.data.id }}: {{ .input.packing "
-                  "}}'}",
+		  "}}'}",
 };
 
 static int
@@ -65,15 +65,16 @@ print_slowly(void *arg)
 	int printed = 0;
 	FILE *labels = fopen("labels.txt", "a+");
 
-	usleep(ms != NULL ? 1000 * (useconds_t)atoi(ms) : 2000);
 	while (labels != NULL && !printed && fgets(line, sizeof(line), labels) != NULL)
 		printed = strncmp(line, key, strlen(key)) == 0;
 	if (labels != NULL && !printed)
 		fprintf(labels, "%s %.*s\n", key, (int)text.len, text.data);
-	if (labels == NULL || fclose(labels) != 0)
+	if (labels == NULL || fclose(labels) != 0) {
 		heed_action_done(call, HEED_E_TRANSIENT, heed_null(), "no paper");
-	else
-		heed_action_done(call, 0, heed_null(), NULL);
+		return NULL;
+	}
+	usleep(ms != NULL ? 1000 * (useconds_t)atoi(ms) : 2000);
+	heed_action_done(call, 0, heed_null(), NULL);
 	return NULL;
 }
 

@@ -78,8 +78,7 @@ complete(const struct event_input *input, struct arena *arena, struct heed_json 
 			"an event is a JSON object, not a %s (or give --type, and "
 			"each line is an event's data)",
 			json_kind_name(given));
-	return event_complete(arena, given, &defaults, clock_wall_us(), ret_event,
-	                      error);
+	return event_complete(arena, given, &defaults, clock_wall_us(), ret_event, error);
 }
 
 static int

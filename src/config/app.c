@@ -53,8 +53,8 @@ find_source_kind(struct bind *bind, const struct conf_node *type)
 	char hint[CONF_HINT_SIZE];
 	size_t n;
 
-	for (n = 0; n < SOURCE_KINDS_MAX &&
-	            (kind = source_kind_at(bind->kinds, n)) != NULL;
+	for (n = 0;
+	     n < SOURCE_KINDS_MAX && (kind = source_kind_at(bind->kinds, n)) != NULL;
 	     n++) {
 		if (str_is(type->text, kind->name))
 			return kind;
@@ -753,7 +753,8 @@ write_list(const struct app *app, const struct conf_problems *problems,
 void
 app_write_report(const struct app *app, struct heed_buf *buf)
 {
-	buf_addf(buf, "{\"ok\":%s,\"problems\":[", app->problems.n == 0 ? "true" : "false");
+	buf_addf(buf, "{\"ok\":%s,\"problems\":[",
+	         app->problems.n == 0 ? "true" : "false");
 	write_list(app, &app->problems, buf);
 	buf_adds(buf, "],\"warnings\":[");
 	write_list(app, &app->warnings, buf);

@@ -47,7 +47,7 @@ struct app {
 	struct conf_node *root;
 	const char *path;
 	bool once;              /* run: sources end after what is there, then heed does */
-	bool embedded; /* in another program, whose signals are its own */
+	bool embedded;          /* in another program, whose signals are its own */
 	struct heed_str folder; /* of the file; empty for the current one */
 
 	int64_t version;

@@ -330,10 +330,10 @@ event_list_from_json(struct arena *arena, struct heed_json value,
 	if (events == NULL)
 		return error_nomem(error);
 	for (i = 0; i < n; i++) {
-		r = defaults != NULL ? event_complete(arena, items[i], defaults, now_us,
-		                                      &events[i], error)
-		                     : event_from_json(arena, items[i], now_us,
-		                                       &events[i], error);
+		r = defaults != NULL
+		            ? event_complete(arena, items[i], defaults, now_us,
+		                             &events[i], error)
+		            : event_from_json(arena, items[i], now_us, &events[i], error);
 		if (r < 0) {
 			error_prefix(error, "event %zu", i + 1);
 			return r;

@@ -63,10 +63,10 @@ int event_complete(struct arena *arena, struct heed_json given,
                    struct event *ret_event, struct heed_error *error);
 /* One event, or an array of them; with `defaults` (may be NULL) as event_complete. The
  * error says which. */
-int event_list_from_json(struct arena *arena, struct heed_json value,
-                         const struct event_parts *defaults, int64_t now_us,
-                         struct event **ret_events, size_t *ret_n,
-                         struct heed_error *error);
+int
+event_list_from_json(struct arena *arena, struct heed_json value,
+                     const struct event_parts *defaults, int64_t now_us,
+                     struct event **ret_events, size_t *ret_n, struct heed_error *error);
 
 /* Is the type what the pattern says? A trailing * matches any rest. */
 bool event_type_matches(struct heed_str pattern, struct heed_str type);

@@ -2,8 +2,8 @@
  * kinds.h - which actions, sources and patterns there are: those of this build, listed in
  * the kinds.c of their folders, and behind them what a program that embeds heed adds.
  *
- * A struct kinds is the program's; it outlives every configuration that was bound with it.
- * NULL stands for nothing added.
+ * A struct kinds is the program's; it outlives every configuration that was bound with
+ * it. NULL stands for nothing added.
  */
 #ifndef HEED_ENGINE_KINDS_H
 #define HEED_ENGINE_KINDS_H
@@ -20,8 +20,8 @@ struct kinds {
 	const struct source_kind **sources;
 	size_t n_sources;
 	const struct pattern_kind *pattern; /* may be NULL */
-	/* Add definitions to a configuration whose file is bound (app_define), problems to
-	 * its problems. May be NULL. */
+	/* Add definitions to a configuration whose file is bound (app_define), problems
+	 * to its problems. May be NULL. */
 	int (*define)(const struct kinds *kinds, struct app *app);
 };
 

@@ -32,8 +32,7 @@ extern const struct pattern_kind pattern_entity, pattern_reaction, pattern_saga;
 /* All of them, NULL-terminated. */
 extern const struct pattern_kind *const pattern_kinds[];
 /* By the flow's name, as the store keeps it ("reaction"); NULL when there is none. */
-const struct pattern_kind *
-pattern_find(const struct kinds *added, struct heed_str flow);
+const struct pattern_kind *pattern_find(const struct kinds *added, struct heed_str flow);
 
 /* A flow's `when:` (NULL: always) over .event, for its `wants`. */
 int pattern_when(const struct expr *when, const struct event *event,

@@ -376,12 +376,6 @@ service_is_idle(const struct service *service)
 }
 
 void
-service_stop(struct service *service)
-{
-	terminate(service);
-}
-
-void
 service_run(struct service *service)
 {
 	log_event(LOG_INFO, "running", LOG_S("name", service->app->name),

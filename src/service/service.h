@@ -35,8 +35,6 @@ int service_send(struct service *service, const struct event *events, size_t n,
                  source_done_fn *done, void *arg, int64_t *ret_retry_after_ms);
 /* Nothing is under way, and nothing waits. */
 bool service_is_idle(const struct service *service);
-/* As SIGTERM does. */
-void service_stop(struct service *service);
 /* Stop the sources and take everything apart. Takes NULL. */
 void service_close(struct service *service);
 

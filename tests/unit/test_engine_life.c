@@ -214,7 +214,7 @@ another(struct stage *stage, const char *config)
 	assert_non_null(to);
 	assert_true(fputs(config, to) >= 0);
 	assert_int_equal(fclose(to), 0);
-	if (app_open(file, &app, &error) < 0)
+	if (app_open(NULL, file, &app, &error) < 0)
 		fail_msg("%s", error.text);
 	app->retired = count_retired;
 	app->retired_arg = stage->gateway;
