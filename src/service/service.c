@@ -403,6 +403,7 @@ service_close(struct service *service)
 {
 	if (service == NULL)
 		return;
+	service->stopping = true; /* a signal may still come */
 	once_end(&service->once);
 	sources_stop(&service->sources);
 	router_close(service->admin);
