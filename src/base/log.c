@@ -13,14 +13,20 @@
 
 #define LINE_MAX_BYTES 16384
 
-static enum log_level least = LOG_INFO;
-static enum log_form form = LOG_TEXT;
+static _Atomic enum log_level least = LOG_INFO;
+static _Atomic enum log_form form = LOG_TEXT;
 
 void
 log_setup(enum log_level new_least, enum log_form new_form)
 {
 	least = new_least;
 	form = new_form;
+}
+
+enum log_form
+log_form(void)
+{
+	return form;
 }
 
 bool
@@ -50,6 +56,8 @@ add_text(struct heed_buf *line, struct heed_str text)
 static void
 add_field(struct heed_buf *line, const struct log_field *field)
 {
+	if (form == LOG_TEXT && !field->is_number && field->text.len == 0)
+		return;
 	if (form == LOG_JSON) {
 		buf_addc(line, ',');
 		json_write_string(line, str_of(field->name));

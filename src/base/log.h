@@ -13,8 +13,9 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_SILENT };
 enum log_form { LOG_TEXT, LOG_JSON };
 
-/* Process-wide; before any thread starts. Default: LOG_INFO, LOG_TEXT. */
+/* Process-wide. Default: LOG_INFO, LOG_TEXT. */
 void log_setup(enum log_level least, enum log_form form);
+enum log_form log_form(void);
 bool log_wants(enum log_level level);
 
 struct log_field {
@@ -27,7 +28,8 @@ struct log_field {
 #define LOG_S(name, value) ((struct log_field){(name), (value), 0, 0})
 #define LOG_N(name, value) ((struct log_field){(name), {NULL, 0}, (value), 1})
 
-/* Write one line. `what` is a short constant sentence such as "run done". Thread-safe. */
+/* Write one line. `what` is a short constant sentence such as "run done". A line of text
+ * leaves out what is empty. Thread-safe. */
 void log_write(enum log_level level, const char *what, const struct log_field *fields,
                size_t n);
 

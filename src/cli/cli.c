@@ -208,12 +208,18 @@ cli_print_problems_json(const struct app *app)
 void
 cli_warn(const struct app *app)
 {
-	struct heed_buf buf;
+	size_t i;
 
-	buf_init(&buf, 0);
-	conf_problems_write(&buf, &app->warnings);
-	fprintf(stderr, "%s", buf.data != NULL ? buf.data : "");
-	buf_done(&buf);
+	for (i = 0; i < app->warnings.n; i++) {
+		const struct conf_problem *problem = &app->warnings.items[i];
+
+		fprintf(stderr, "%s:%d:%d: warning: %.*s",
+		        problem->file != NULL ? problem->file : app->path, problem->line,
+		        problem->column, STR_ARG(problem->text));
+		if (problem->hint.len > 0)
+			fprintf(stderr, " (%.*s)", STR_ARG(problem->hint));
+		fprintf(stderr, "\n");
+	}
 }
 
 const char *

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "engine/action.h"
 #include "pattern/acts.h"
+#include "observe/metric.h"
 #include "pattern/kinds.h"
 #include "service/case.h"
 
@@ -24,6 +25,7 @@ struct topic {
 	const char *name;
 	const char *help;
 	const struct option *rows;
+	void (*more)(struct heed_buf *buf, bool markdown); /* behind the rows */
 };
 
 static const struct topic topics[] = {
@@ -34,6 +36,8 @@ static const struct topic topics[] = {
 	{"then", "what stands beside an action", act_options},
 	{"connections", "an entry of connections:", connection_options},
 	{"test", "a case of heed test (cases:)", case_options},
+	{"metrics", "observe.metrics: numbers for Prometheus", metrics_options,
+         metric_docs_write},
 	{"traces", "observe.traces: spans for a collector", traces_options},
 	{"retention", "how long what is over is kept (retention:)", retention_options},
 	{"limits", "bounds of the engine (limits:)", engine_limit_options},
@@ -125,6 +129,10 @@ write_topic(struct heed_buf *buf, const struct cli_args *args, const struct topi
 	}
 	buf_addf(buf, "%s%s: %s\n\n", markdown ? "## " : "", topic->name, topic->help);
 	option_docs_write(buf, topic->rows, markdown);
+	if (topic->more == NULL)
+		return;
+	buf_addc(buf, '\n');
+	topic->more(buf, markdown);
 }
 
 static int

@@ -7,10 +7,25 @@
 
 static const struct cli_option options[] = {
 	{"--config", "FILE", "the configuration (default: heed.yaml)"},
-	{"--json", NULL, "the log as JSON"},
+	{"--json", NULL, "the log as JSON, whatever log.form says"},
 	{"--once", NULL, "handle what is there, then end"},
 	{NULL, NULL, NULL},
 };
+
+/* What heed check would warn of, in the log. */
+static void
+log_warnings(const struct app *app)
+{
+	size_t i;
+
+	for (i = 0; i < app->warnings.n; i++) {
+		const struct conf_problem *problem = &app->warnings.items[i];
+
+		log_event(LOG_WARN, "configuration", LOG_S("file", str_of(problem->file)),
+		          LOG_N("line", problem->line), LOG_S("text", problem->text),
+		          LOG_S("hint", problem->hint));
+	}
+}
 
 static int
 run(int argc, char **argv)
@@ -25,8 +40,12 @@ run(int argc, char **argv)
 		return r;
 	log_setup(LOG_INFO, cli_has(&args, "--json") ? LOG_JSON : LOG_TEXT);
 	r = cli_load(&args, &app);
-	if (r == 0)
-		cli_warn(&app);
+	if (r == 0) {
+		log_setup((enum log_level)app.log.level,
+		          cli_has(&args, "--json") ? LOG_JSON
+		                                   : (enum log_form)app.log.form);
+		log_warnings(&app);
+	}
 	app.once = cli_has(&args, "--once");
 	if (r == 0 && service_open(&app, &service, &error) < 0)
 		r = cli_fail(&args, &error);

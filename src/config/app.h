@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/source.h"
 #include "model/model.h"
+#include "observe/log_options.h"
 #include "observe/observe.h"
 
 struct app_source {
@@ -59,6 +60,7 @@ struct app {
 	struct option_list connections; /* struct connection */
 	struct engine_limits limits;
 	struct retention_rules retention;
+	struct log_options log;
 	struct observe observe;
 	struct redact_rules redact;
 	struct option_list budgets; /* struct budget */

@@ -162,7 +162,7 @@ app_warn_of_prices(struct app *app)
 				&app->warnings, &map->keys[i],
 				"add price: {input: ..., output: ...}, with 0 for one "
 				"that is free; heed cost prices lists what is known",
-				"warning: model \"%.*s\": the price of \"%.*s\" is not "
+				"model \"%.*s\": the price of \"%.*s\" is not "
 				"known: its calls count as $0",
 				STR_ARG(models[i].name),
 				STR_ARG(model_label(&models[i])));

@@ -251,6 +251,37 @@ settle_runs(struct batch *batch, size_t cause, const struct store_result *result
 	}
 }
 
+/* It may have been taken away meanwhile. */
+static bool
+is_attached(const struct engine *engine, const struct source *source)
+{
+	size_t i;
+
+	for (i = 0; i < engine->n_sources; i++)
+		if (engine->sources[i] == source)
+			return true;
+	return false;
+}
+
+static void
+note_delivery(const struct batch *batch, const struct delivery *delivery)
+{
+	struct source_stats *stats = &batch->source->stats;
+	int64_t lag_us;
+	size_t i;
+
+	stats->accepted += (int64_t)delivery->n_accepted;
+	stats->duplicates += (int64_t)delivery->n_duplicate;
+	stats->refused += delivery->code != 0;
+	for (i = 0; i < batch->n_events && delivery->n_accepted > 0; i++) {
+		if (batch->events[i].cause > 0)
+			continue;
+		stats->last_us = loop_wall_us(batch->engine->loop);
+		lag_us = stats->last_us - batch->events[i].event->event.time_us;
+		stats->lag_us = lag_us > 0 ? lag_us : 0;
+	}
+}
+
 static void
 answer_source(const struct batch *batch, const struct store_result *result)
 {
@@ -267,6 +298,8 @@ answer_source(const struct batch *batch, const struct store_result *result)
 		else
 			delivery.n_accepted++;
 	}
+	if (is_attached(batch->engine, batch->source))
+		note_delivery(batch, &delivery);
 	batch->done(batch->arg, &delivery);
 }
 

@@ -24,6 +24,7 @@
 
 #include "base/map.h"
 #include "engine/engine.h"
+#include "engine/gauge.h"
 #include "engine/ledger.h"
 #include "model/model.h"
 #include "store/store.h"
@@ -123,6 +124,7 @@ struct queue {
 	bool blocks;                /* on_failure of `current` */
 	bool knows_blockers;        /* those in the store are in the lanes */
 	struct definition *current; /* for new events; NULL: only old runs */
+	struct queue_gauges gauges; /* while they are counted */
 };
 TAILQ_HEAD(queue_list, queue);
 
@@ -190,9 +192,10 @@ struct batch {
 		struct entry *append; /* as the first of them, by this */
 	} * events;
 	size_t n_events, cap_events;
-	struct run_list runs; /* that the events start */
-	int passes;           /* that may still be made in it */
-	source_done_fn *done; /* events from outside */
+	struct run_list runs;  /* that the events start */
+	int passes;            /* that may still be made in it */
+	struct source *source; /* events from outside: who brought them, or NULL */
+	source_done_fn *done;
 	void *arg;
 };
 
@@ -284,6 +287,10 @@ void run_drop(struct run *run);
 /* Keep the first `n_entries` of its journal and the first `n_emitted` of its events. */
 void run_cut(struct run *run, int n_entries, size_t n_emitted);
 
+/* ---- view.c */
+/* The entry's attempt ended: tell who watches. */
+void view_tell_step(const struct run *run, const struct entry *entry);
+
 /* ---- event_ref.c */
 /* A copy; its root may be left to be read later (null). NULL without memory. */
 struct event_ref *event_ref_new(const struct event *event);
@@ -312,7 +319,10 @@ struct route_list {
 int
 routes_new(struct definition *const *definitions, size_t n, struct routes **ret_routes);
 void routes_free(struct routes *routes); /* takes NULL */
+/* Those that may take the type. */
 const struct route_list *routes_find(const struct routes *routes, struct heed_str type);
+/* Is it one of the definition's types, or does a pattern of it fit? */
+bool routes_take(const struct definition *definition, struct heed_str type);
 
 /* ---- batch.c */
 struct batch *batch_new(struct engine *engine, struct run *run);

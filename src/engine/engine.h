@@ -39,6 +39,8 @@ struct engine_limits {
 };
 extern const struct option engine_limit_options[];
 
+struct step_view;
+
 struct arrival {
 	const struct event *event;
 	size_t n_runs;   /* that it started */
@@ -76,6 +78,8 @@ struct engine_options {
 	                        int64_t until_us);
 	/* An event was committed, or was known already. May be NULL. */
 	void (*arrived)(void *arg, const struct arrival *arrival);
+	/* An attempt of a step ended: a model's, or an effect's. May be NULL. */
+	void (*stepped)(void *arg, const struct run *run, const struct step_view *step);
 	/* A run ended. May be NULL. */
 	void (*watch)(void *arg, const struct run *run);
 	/* Decide anew what was decided before: streams are read from this store, for each
@@ -234,6 +238,7 @@ struct step_view {
 	struct heed_str model; /* what answered, as its provider calls it */
 	const struct model_usage *usage;
 	int64_t cost_nano;
+	int64_t uncertain_nano; /* what may have been billed besides: no reply came */
 	struct heed_str
 		action;      /* effects: "http"; empty when an earlier process made it */
 	struct heed_str key; /* of an effect */

@@ -107,6 +107,8 @@ inbox_make_runs(struct engine *engine, struct event_ref *event, struct run_list 
 		struct heed_error error = {0};
 		bool wanted = false;
 
+		if (!routes_take(definition, event->event.type))
+			continue;
 		r = definition->kind->wants(definition, &event->event, &scratch, &wanted,
 		                            &error);
 		if (r == HEED_E_NOMEM)
@@ -137,7 +139,7 @@ add_all(struct batch *batch, const struct event *events, size_t n)
 }
 
 static int
-deliver(struct engine *engine, struct heed_str source, const struct event *events,
+deliver(struct engine *engine, struct source *source, const struct event *events,
         size_t n, struct heed_str position, source_done_fn *done, void *arg,
         int64_t *ret_retry_after_ms)
 {
@@ -155,13 +157,14 @@ deliver(struct engine *engine, struct heed_str source, const struct event *event
 	batch = batch_new(engine, NULL);
 	if (batch == NULL)
 		return HEED_E_NOMEM;
+	batch->source = source;
 	batch->done = done;
 	batch->arg = arg;
 	r = add_all(batch, events, n);
 	if (r == 0)
 		r = batch_write(batch);
 	if (r == 0 && position.len > 0)
-		r = store_put_cursor(batch->tx, source, position);
+		r = store_put_cursor(batch->tx, source->name, position);
 	if (r == 0)
 		batch_commit(batch);
 	else
@@ -174,16 +177,19 @@ source_deliver(struct source *source, const struct event *events, size_t n,
                struct heed_str position, source_done_fn *done, void *arg,
                int64_t *ret_retry_after_ms)
 {
-	return deliver(source->engine, source->name, events, n, position, done, arg,
-	               ret_retry_after_ms);
+	int r = deliver(source->engine, source, events, n, position, done, arg,
+	                ret_retry_after_ms);
+
+	source->stats.refused += r == HEED_E_BUSY;
+	return r;
 }
 
 int
 engine_send(struct engine *engine, const struct event *events, size_t n,
             source_done_fn *done, void *arg, int64_t *ret_retry_after_ms)
 {
-	return deliver(engine, HEED_STR(""), events, n, (struct heed_str){NULL, 0}, done,
-	               arg, ret_retry_after_ms);
+	return deliver(engine, NULL, events, n, (struct heed_str){NULL, 0}, done, arg,
+	               ret_retry_after_ms);
 }
 
 /* Pause the sources at 90 % of the bound, let them go on below 70 %. */

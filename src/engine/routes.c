@@ -3,7 +3,8 @@
  *
  * Every type that is named somewhere has its list: who names it, and whose pattern
  * ("order_*") takes it, in the order of the configuration. Any other type has the list of
- * those with patterns. The last word is the definition's own (`wants`).
+ * those with patterns, to be tried by routes_take. The last word is the definition's own
+ * (`wants`).
  */
 #include "base/mem.h"
 #include "engine/core.h"
@@ -28,8 +29,8 @@ is_pattern(struct heed_str type)
 	return str_ends(type, "*");
 }
 
-static bool
-takes(const struct definition *definition, struct heed_str type)
+bool
+routes_take(const struct definition *definition, struct heed_str type)
 {
 	size_t i;
 
@@ -128,7 +129,7 @@ routes_new(struct definition *const *definitions, size_t n, struct routes **ret_
 	if (r == 0)
 		r = fill(routes, &routes->others, definitions, n, takes_others, none);
 	for (route = routes->all; route != NULL && r == 0; route = route->next)
-		r = fill(routes, &route->list, definitions, n, takes, route->type);
+		r = fill(routes, &route->list, definitions, n, routes_take, route->type);
 	if (r < 0) {
 		routes_free(routes);
 		return r;

@@ -405,6 +405,7 @@ run_fact(struct run *run, struct entry *entry)
 	entry->dirty = true;
 	entry->todo = false;
 	entry->ended_us = loop_wall_us(run->engine->loop);
+	view_tell_step(run, entry);
 	run_advance(run);
 }
 
@@ -522,6 +523,7 @@ settle_transactional(struct run *run, int code, const char *text)
 				&run->arena,
 				str_of(error.text[0] != '\0' ? error.text : text));
 		}
+		view_tell_step(run, entry);
 	}
 	return any;
 }

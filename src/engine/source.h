@@ -15,6 +15,7 @@
 #include "config/option.h"
 #include "engine/event.h"
 #include "heed.h"
+#include "loop/http_server.h"
 #include "loop/loop.h"
 
 struct engine;
@@ -41,6 +42,14 @@ struct source_kind {
 	void (*stop)(struct source *source);
 };
 
+/* What a source has brought. */
+struct source_stats {
+	int64_t accepted, duplicates; /* events */
+	int64_t refused;              /* deliveries */
+	int64_t last_us;              /* when the last event was stored; 0: none */
+	int64_t lag_us;               /* how old it was by then, by its own time */
+};
+
 struct source {
 	const struct source_kind *kind;
 	struct heed_str name;
@@ -53,6 +62,9 @@ struct source {
 	bool ended;             /* source_ended was called */
 	bool paused;            /* kept by the engine around pause and resume */
 	uint64_t reported;      /* hash of what is wrong with it; 0: nothing */
+	struct source_stats stats;
+	/* of HTTP, by status / 100; any thread */
+	_Atomic int64_t answers[HTTP_ANSWERS];
 };
 
 /* What became of a delivery. */

@@ -25,6 +25,34 @@ run_view_trace(const struct run *run, struct run_trace *ret_trace)
 	trace_run(ret_trace->span, run);
 }
 
+static struct step_view
+view_step(const struct run *run, const struct entry *entry)
+{
+	struct step_view view = {
+		.kind = entry->kind,
+		.step = entry->step,
+		.attempt = entry->attempt,
+		.state = entry->state,
+		.began_us = entry->at_us,
+		.ended_us = entry->ended_us,
+		.asked = entry->asked,
+		.model = entry->model,
+		.usage = &entry->usage,
+		.cost_nano = entry->cost_nano,
+		.uncertain_nano = entry->reserved_nano,
+		.class = entry->class,
+		.detail = entry->detail,
+		.key = entry->key,
+		.request = entry->request,
+		.reply = entry->reply,
+	};
+
+	if (entry->action != NULL)
+		view.action = str_of(entry->action->kind->name);
+	trace_step(view.span, run, entry->step, entry->attempt);
+	return view;
+}
+
 void
 run_view_steps(const struct run *run, step_view_fn *fn, void *arg)
 {
@@ -32,27 +60,20 @@ run_view_steps(const struct run *run, step_view_fn *fn, void *arg)
 
 	TAILQ_FOREACH(entry, &run->entries, link)
 	{
-		struct step_view view = {
-			.kind = entry->kind,
-			.step = entry->step,
-			.attempt = entry->attempt,
-			.state = entry->state,
-			.began_us = entry->at_us,
-			.ended_us = entry->ended_us,
-			.asked = entry->asked,
-			.model = entry->model,
-			.usage = &entry->usage,
-			.cost_nano = entry->cost_nano,
-			.class = entry->class,
-			.detail = entry->detail,
-			.key = entry->key,
-			.request = entry->request,
-			.reply = entry->reply,
-		};
+		struct step_view view = view_step(run, entry);
 
-		if (entry->action != NULL)
-			view.action = str_of(entry->action->kind->name);
-		trace_step(view.span, run, entry->step, entry->attempt);
 		fn(arg, &view);
 	}
+}
+
+void
+view_tell_step(const struct run *run, const struct entry *entry)
+{
+	const struct engine_options *options = &run->engine->options;
+	struct step_view view;
+
+	if (options->stepped == NULL)
+		return;
+	view = view_step(run, entry);
+	options->stepped(options->arg, run, &view);
 }

@@ -343,6 +343,8 @@ http_answer(struct http_exchange *exchange, int status, const char *type,
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		body.len, (void *)(body.len > 0 ? body.data : ""), MHD_RESPMEM_MUST_COPY);
 
+	if (exchange->answers != NULL && status / 100 < HTTP_ANSWERS)
+		exchange->answers[status / 100]++;
 	if (response != NULL)
 		http_server_headers(response, type, headers, n_headers);
 	http_server_reply(exchange, status, response, NULL);

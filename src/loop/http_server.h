@@ -18,6 +18,8 @@
 
 struct http_server;
 
+#define HTTP_ANSWERS 6
+
 struct http_exchange {
 	struct arena arena; /* lives as long as the exchange */
 	struct heed_str method;
@@ -28,6 +30,8 @@ struct http_exchange {
 	struct heed_str body;
 	char peer[64]; /* address of the other side; "unix" for a socket file */
 	void *context; /* the receiver's own */
+	/* Where answers are counted, by status / 100; set by the receiver, or NULL. */
+	_Atomic int64_t *answers;
 };
 
 enum http_verdict { HTTP_ANSWERED, HTTP_FORWARD };

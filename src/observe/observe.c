@@ -4,6 +4,12 @@
 #include "observe/observe.h"
 
 const struct option observe_options[] = {
+	{.name = "metrics",
+         .kind = OPTION_RECORD,
+         .offset = offsetof(struct observe, metrics),
+         .rows = metrics_options,
+         .help = "numbers for Prometheus, health and readiness, when an address is "
+                 "named"},
 	{.name = "traces",
          .kind = OPTION_RECORD,
          .offset = offsetof(struct observe, traces),

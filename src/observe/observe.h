@@ -5,9 +5,11 @@
 #ifndef HEED_OBSERVE_OBSERVE_H
 #define HEED_OBSERVE_OBSERVE_H
 
+#include "observe/metrics.h"
 #include "observe/traces.h"
 
 struct observe {
+	struct metrics_options metrics;
 	struct traces_options traces;
 };
 

@@ -22,9 +22,10 @@ struct service {
 	struct store *store;
 	struct engine *engine;
 	struct tap *tap;
-	struct traces *traces; /* NULL: none */
-	struct router *admin;  /* NULL: none */
-	struct api *api;       /* NULL: none */
+	struct traces *traces;   /* NULL: none */
+	struct router *admin;    /* NULL: none */
+	struct api *api;         /* NULL: none */
+	struct metrics *metrics; /* NULL: none */
 	struct sources sources;
 	struct once once;
 	bool stopping;

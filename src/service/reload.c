@@ -68,6 +68,10 @@ check_fixed(const struct app *was, const struct app *is, struct heed_error *erro
 	if (!str_eq(was->api.listen, is->api.listen) ||
 	    !str_eq(was->api.bearer, is->api.bearer))
 		return needs_restart("api", error);
+	if (was->log.form != is->log.form)
+		return needs_restart("log.form", error);
+	if (!str_eq(was->observe.metrics.listen, is->observe.metrics.listen))
+		return needs_restart("observe.metrics.listen", error);
 	return 0;
 }
 
@@ -103,6 +107,7 @@ apply(struct service *service, struct app *app, struct sources_change *ret_sourc
 	if (r < 0) /* it is in force; dead letters that block, or sums, are not known */
 		log_failure(LOG_ERROR, "after the reload the store could not be read",
 		            error);
+	log_setup((enum log_level)app->log.level, log_form());
 	service->app = app;
 	generation_ref(&app->generation);
 	generation_unref(&old->generation);

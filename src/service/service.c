@@ -108,6 +108,7 @@ arrived(void *arg, const struct arrival *arrival)
 	struct service *service = arg;
 	struct arena arena;
 
+	metrics_arrived(service->metrics, arrival);
 	traces_arrived(service->traces, arrival, loop_wall_us(service->loop));
 	if (!is_followed(service))
 		return;
@@ -137,12 +138,19 @@ log_run(const struct run *run)
 }
 
 static void
+stepped(void *arg, const struct run *run, const struct step_view *step)
+{
+	metrics_stepped(((struct service *)arg)->metrics, run, step);
+}
+
+static void
 ended(void *arg, const struct run *run)
 {
 	struct service *service = arg;
 	bool shown = false;
 	struct arena arena;
 
+	metrics_ended(service->metrics, run);
 	traces_ended(service->traces, run, loop_wall_us(service->loop));
 	if (is_followed(service)) {
 		arena_init(&arena, 0);
@@ -232,6 +240,7 @@ make_engine(struct service *service, struct heed_error *error)
 		.revive = revive,
 		.link = decide_link,
 		.arrived = arrived,
+		.stepped = stepped,
 		.watch = ended,
 		.appended = appended,
 		.arg = service,
@@ -277,6 +286,37 @@ open_traces(struct service *service, struct heed_error *error)
 	return traces_new(&service->app->observe.traces, &world, &service->traces, error);
 }
 
+static const struct option_list *
+list_models(void *arg)
+{
+	return &((struct service *)arg)->app->models;
+}
+
+static bool
+is_stopping(void *arg)
+{
+	return ((struct service *)arg)->stopping;
+}
+
+static int
+open_metrics(struct service *service, struct heed_error *error)
+{
+	struct metrics_world world = {
+		.loop = service->loop,
+		.store = service->store,
+		.engine = service->engine,
+		.traces = service->traces,
+		.name = service->app->name,
+		.began_us = service->began_us,
+		.models = list_models,
+		.is_stopping = is_stopping,
+		.arg = service,
+	};
+
+	return metrics_new(&service->app->observe.metrics, &world, &service->metrics,
+	                   error);
+}
+
 static int
 watch_signals(struct service *service, struct heed_error *error)
 {
@@ -312,6 +352,7 @@ make(struct service *service, struct heed_error *error)
 		return error_nomem(error);
 	HEED_TRY(open_traces(service, error));
 	HEED_TRY(make_engine(service, error));
+	HEED_TRY(open_metrics(service, error));
 	HEED_TRY(open_admin(service, error));
 	HEED_TRY(api_open(service, &service->api, error));
 	HEED_TRY(watch_signals(service, error));
@@ -408,6 +449,8 @@ service_close(struct service *service)
 	sources_stop(&service->sources);
 	router_close(service->admin);
 	api_close(service->api);
+	metrics_free(service->metrics);
+	service->metrics = NULL;
 	abandon(service);
 	engine_free(service->engine);
 	traces_free(service->traces);

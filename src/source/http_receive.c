@@ -259,13 +259,14 @@ read_body(const struct http_source *http, struct parsed *parsed,
 }
 
 enum http_verdict
-http_receive(const struct http_source *http, struct http_exchange *exchange)
+http_receive(struct http_source *http, struct http_exchange *exchange)
 {
 	const struct http_header allow = {HEED_STR("Allow"), HEED_STR("POST, OPTIONS")};
 	struct parsed *parsed = ARENA_NEW(&exchange->arena, struct parsed);
 	struct heed_error error = {0};
 	int r;
 
+	exchange->answers = http->source.answers;
 	if (parsed == NULL)
 		return answer_refuse(exchange, 503, "Unavailable", "out of memory");
 	exchange->context = parsed;

@@ -43,10 +43,27 @@ report(void *arg)
 	store_discard(tx);
 }
 
+const int64_t store_time_bounds_us[STORE_BOUNDS + 1] = {
+	250,   500,    1000,   2500,    5000,    10000, 25000,
+	50000, 100000, 250000, 1000000, 5000000, 0};
+const int64_t store_size_bounds[STORE_BOUNDS + 1] = {1,   2,   5,    10,   20,   50, 100,
+                                                     200, 500, 1000, 1500, 2000, 0};
+
+static size_t
+place_of(const int64_t *bounds, int64_t value)
+{
+	size_t i = 0;
+
+	while (bounds[i] != 0 && value > bounds[i])
+		i++;
+	return i;
+}
+
 static void
 commit_group(struct store *store, struct store_tx *first)
 {
 	int64_t start_us = clock_steady_us();
+	int64_t took_us;
 	int64_t n = 0;
 	int64_t failed = 0;
 	struct store_tx *tx;
@@ -56,13 +73,16 @@ commit_group(struct store *store, struct store_tx *first)
 		n++;
 		failed += tx->code != 0;
 	}
+	took_us = clock_steady_us() - start_us;
 	(void)pthread_mutex_lock(&store->lock);
 	store->stats.groups++;
+	store->stats.times[place_of(store_time_bounds_us, took_us)]++;
+	store->stats.sizes[place_of(store_size_bounds, n)]++;
 	store->stats.committed += n - failed;
 	store->stats.failed += failed;
 	if (n > store->stats.largest)
 		store->stats.largest = n;
-	store->stats.busy_us += clock_steady_us() - start_us;
+	store->stats.busy_us += took_us;
 	(void)pthread_mutex_unlock(&store->lock);
 	while (first != NULL) { /* a posted one may be gone at once */
 		tx = first;

@@ -250,6 +250,11 @@ int store_prune(struct store *store, int64_t window_us, store_done_fn *done, voi
 int store_put_forget_runs(struct store_tx *tx, const int64_t *ids, size_t n);
 int store_put_forget_events(struct store_tx *tx, const int64_t *ids, size_t n);
 
+/* Upper bounds of the histograms below, ascending, then 0. */
+#define STORE_BOUNDS 12
+extern const int64_t store_time_bounds_us[STORE_BOUNDS + 1];
+extern const int64_t store_size_bounds[STORE_BOUNDS + 1];
+
 /* Gauges. Any thread. */
 struct store_stats {
 	int64_t waiting;   /* transactions that no group has taken yet */
@@ -258,6 +263,8 @@ struct store_stats {
 	int64_t failed;    /* transactions */
 	int64_t largest;   /* transactions in the largest group */
 	int64_t busy_us;   /* spent in committing */
+	/* Commits by time and by transactions: of each bound, and those above all. */
+	int64_t times[STORE_BOUNDS + 1], sizes[STORE_BOUNDS + 1];
 };
 void store_stats(struct store *store, struct store_stats *ret_stats);
 

@@ -108,6 +108,25 @@ def test_hold_until_the_limit_is_raised(shop, provider):
     assert heed.rows("select distinct class, text from runs") == [("", "")]
 
 
+def test_a_reload_lets_go_what_waits(shop, provider):
+    provider.default = answer({"segment": "smb"}, usage={"input": 400, "output": 40})
+    heed = shop([{"all": True, "limit": 0.01, "per": "month"}]).start()
+    heed.post(*[event(n) for n in range(30)])
+    assert at_rest(heed)
+    done = len(provider.calls)
+    heed.config.write_text(heed.config.read_text().replace(
+        '[{"all": true, "limit": 0.01, "per": "month"}]',
+        '[{"all": true, "limit": 0.02, "per": "month"}, {"reaction": "enrich", "limit": 0.015}]'))
+    heed.command("reload")
+    until(lambda: len(provider.calls) > done)
+    assert at_rest(heed)  # the new budget counts what was spent before it came
+    assert 0.012 * NANO < spent(heed) == len(provider.calls) * 800_000 <= 0.015 * NANO
+    heed.config.write_text(heed.config.read_text().split("budgets:")[0])
+    heed.command("reload")
+    heed.until("select count(*) from runs where name = 'enrich' and state = 5", [(30,)])
+    assert heed.stop() == 0
+
+
 def test_room_that_is_only_reserved_is_waited_for(shop, provider):
     """The limit allows three calls at their most, and all of them at what they cost."""
     provider.default = answer({"segment": "smb"}, usage={"input": 10, "output": 10}, delay=0.05)

@@ -37,6 +37,10 @@ reactions:
     on: customer_enriched
     then:
       - log: {message: "enriched {{ .event.data.id }}"}
+  odd:
+    on: odd_*
+    then:
+      - log: {message: "{{ .event.type }}"}
   again:
     on: echo
     then:
@@ -62,6 +66,13 @@ def test_event_to_follow_up(heed):
               heed.rows("select body from events where type = 'customer_enriched' order by seq")]
     assert sorted(b["data"]["segment"] for b in bodies) == ["enterprise", "smb"]
     assert heed.stop() == 0
+
+
+def test_a_pattern_takes_its_types_only(heed):
+    heed.start()
+    heed.post(event(1, type="odd_one"), event(2, type="even_one"), event(3, type="odd_"), event(4, type="od"))
+    heed.until("select count(*) from runs where state = 5", [(2,)])
+    assert heed.rows("select distinct name from runs") == [("odd",)]
 
 
 def test_a_loop_is_stopped(heed):
