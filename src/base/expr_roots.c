@@ -87,15 +87,16 @@ branch(struct walk *walk, struct heed_str word)
 
 	if (str_is(word, "if")) {
 		push(walk, 'f');
-	} else if (!inside) {
-		return false;
-	} else if (str_is(word, "then") || str_is(word, "elif") || str_is(word, "else")) {
-		restart(walk);
-	} else if (str_is(word, "end")) {
-		pop(walk);
-	} else {
-		return false;
+		return true;
 	}
+	if (inside && str_is(word, "end")) {
+		pop(walk);
+		return true;
+	}
+	if (!inside ||
+	    !(str_is(word, "then") || str_is(word, "elif") || str_is(word, "else")))
+		return false;
+	restart(walk);
 	return true;
 }
 

@@ -3,8 +3,8 @@
  * `show` read the store; the others are told to the running heed.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "cli/admin_client.h"
@@ -282,7 +282,7 @@ who(const struct cli_args *args)
 {
 	const char *by = cli_value(args, "--by");
 
-	return by != NULL ? by : getlogin();
+	return by != NULL ? by : getenv("USER");
 }
 
 static int

@@ -239,14 +239,13 @@ answer_outcome(struct waiting *waiting)
 		answer_problem(waiting, 422, "Key used before",
 		               HEED_STR("this Idempotency-Key was used for another "
 		                        "command"));
-	else if (waiting->version > 0)
+	else if (waiting->version > 0 ||
+	         (!waiting->rejected && waiting->found && waiting->run.state == RUN_DONE))
 		answer_accepted(waiting);
 	else if (waiting->rejected && str_is(waiting->by, "conflict"))
 		answer_problem(waiting, 409, "Conflict", waiting->reason);
 	else if (waiting->rejected)
 		answer_problem(waiting, 422, "Rejected", waiting->reason);
-	else if (waiting->found && waiting->run.state == RUN_DONE)
-		answer_accepted(waiting);
 	else if (waiting->found && is_over(&waiting->run))
 		answer_problem(waiting, 500, "Not decided", waiting->run.text);
 	else

@@ -236,12 +236,14 @@ output_of(const struct past *past, const struct model *model,
 	size_t i;
 
 	if (past->n_outputs > 0) {
+		size_t low = past->n_outputs / 10;
+		size_t high = past->n_outputs * 9 / 10;
+
 		for (i = 0; i < past->n_outputs; i++)
 			sum += (double)past->outputs[i];
-		return (struct weight){
-			at_most((double)past->outputs[past->n_outputs / 10], bound),
-			at_most(sum / (double)past->n_outputs, bound),
-			at_most((double)past->outputs[past->n_outputs * 9 / 10], bound)};
+		return (struct weight){at_most((double)past->outputs[low], bound),
+		                       at_most(sum / (double)past->n_outputs, bound),
+		                       at_most((double)past->outputs[high], bound)};
 	}
 	return (struct weight){at_most(ANSWER_LEAST, bound),
 	                       at_most(guess_output(question, arena), bound), bound};
