@@ -169,7 +169,7 @@ set_command(const struct exec *exec, struct heed_json input, struct json_build *
             struct heed_error *error)
 {
 	struct json_build list;
-	struct heed_json value;
+	struct heed_json value = json_null();
 	size_t i;
 
 	json_array(&list, request->arena);
@@ -188,7 +188,7 @@ set_env(const struct exec *exec, struct heed_json input, struct json_build *requ
         struct heed_error *error)
 {
 	struct json_build map;
-	struct heed_json value;
+	struct heed_json value = json_null();
 	size_t i;
 
 	json_object(&map, request->arena);
@@ -209,7 +209,7 @@ prepare(const struct action *action, struct heed_json input, struct arena *arena
 {
 	const struct exec *exec = (const struct exec *)action;
 	struct json_build build;
-	struct heed_json value;
+	struct heed_json value = json_null();
 
 	json_object(&build, arena);
 	HEED_TRY(set_command(exec, input, &build, error));

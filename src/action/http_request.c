@@ -109,7 +109,7 @@ set_body(const struct http_action *http, struct heed_json input,
          struct json_build *request, struct heed_error *error)
 {
 	struct arena *arena = request->arena;
-	struct heed_json value;
+	struct heed_json value = json_null();
 	struct heed_str text;
 
 	if (http->body != NULL) {
@@ -133,7 +133,7 @@ http_request_prepare(const struct action *action, struct heed_json input,
 {
 	const struct http_action *http = (const struct http_action *)action;
 	struct json_build build;
-	struct heed_json value;
+	struct heed_json value = json_null();
 
 	json_object(&build, arena);
 	json_set_cstr(&build, "method", json_str(http->method));

@@ -114,7 +114,8 @@ intend(struct run *run, const struct act *act, struct action *action, int round,
 	if (r < 0) {
 		error_prefix(&error, "step %.*s (%s)", STR_ARG(act->step),
 		             action->kind->name);
-		return flow_fail(run, r, "prepare", &error);
+		(void)flow_fail(run, r, "prepare", &error);
+		return r;
 	}
 	entry = journal_add(run, ENTRY_ACT, act->step);
 	if (entry == NULL)
@@ -493,7 +494,8 @@ start(struct entry *entry, struct heed_error *error)
 	}
 	HEED_TRY(entry->action->kind->perform(entry->action, entry->call, error));
 	loop_timer_init(&entry->timeout, overdue, entry);
-	loop_timer_set(engine->loop, &entry->timeout, entry->act->timeout_ms + OVERDUE_MS);
+	loop_timer_set(engine->loop, &entry->timeout,
+	               entry->act->timeout_ms + OVERDUE_MS);
 	return 0;
 }
 

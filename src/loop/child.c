@@ -258,6 +258,13 @@ ignore_sigpipe(void)
 		(void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* Not every library marks what it opens (libcurl's wake-up sockets). */
+static void
+keep_descriptors(void)
+{
+	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
 static int
 cannot_start(const struct child_options *options, int code, struct heed_error *error)
 {
@@ -334,6 +341,7 @@ child_start(struct loop *loop, const struct child_options *options, child_done_f
 	buf_init(&child->output, options->output_max);
 	buf_init(&child->errors, options->errors_max + CHUNK);
 	ignore_sigpipe();
+	keep_descriptors();
 	r = spawn(child, options);
 	if (r != 0) {
 		close_pipes(child);

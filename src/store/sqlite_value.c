@@ -198,7 +198,7 @@ sqlite_value_step(sqlite3_stmt *statement, const struct sqlite_value_bounds *bou
 	int n = sqlite3_column_count(statement);
 	const struct heed_str *names = n > 0 ? read_names(statement, n, arena) : NULL;
 	struct json_build build;
-	struct heed_json row;
+	struct heed_json row = json_null();
 	size_t bytes = 0;
 	int r;
 

@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import sqlite3
 import time
 
 import pytest
 
 from kit import event, until
+from web import Web
 
 HEAD = """
 heed: 1
@@ -74,6 +76,23 @@ printf '{"id": 9007199254740993, "of": "%s"}\n' "$HEED_EFFECT_KEY"
     assert b"hunter2" not in b"".join(p.read_bytes() for p in tmp_path.glob("shop.db*"))
     (request,), = heed.rows("select request from journal where step = 'then.1'")
     assert json.loads(request)["env"] == {"SECRET": "${MY_SECRET}", "WHO": "1"}
+
+
+def test_no_other_descriptor(make_heed, tmp_path, database):
+    """Nor those of connections that are kept: to services, to databases, to its own store."""
+    script(tmp_path, "echo $(ls /proc/self/fd)\n")
+    sqlite3.connect(tmp_path / "other.db").execute("create table t(n)")
+    with Web() as web:
+        heed = make_heed(act(f"""
+- http: {{url: "{web.url}/"}}
+- sql: {{connection: other, statement: insert into t values(1)}}
+- sql: {{connection: pg, statement: select 1}}
+- exec: {{command: [./act.sh]}}
+""") + f"connections: {{other: sqlite:other.db, pg: '{database.url}'}}\n").start()
+        heed.post(event(1))
+        heed.until("select count(*) from runs where state = 5", [(1,)])
+        assert reply(heed, "then.4")["output"].split() == ["0", "1", "2", "3"]
+        assert heed.stop() == 0
 
 
 @pytest.mark.parametrize("body, output", [

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import time
 
@@ -247,6 +248,32 @@ def test_postgres_comes_back(make_heed, database, postgres):
     assert heed.rows("select count(*) from journal where step = 'then.1' and run_id = 3") == [(1,)]
     assert database.rows("select id, times from customers order by id") == [
         ("1", "1"), ("2", "1"), ("3", "1")]
+
+
+def test_a_server_that_hangs(make_heed, tmp_path):
+    """A database that takes connections and says nothing holds nobody up but its own statements."""
+    sqlite3.connect(tmp_path / "good.db").execute(TABLE)
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
+        port = silent.getsockname()[1]
+        heed = make_heed(HEAD + f"""
+connections: {{hung: "postgresql://heed@127.0.0.1:{port}/x", good: sqlite:good.db}}
+reactions:
+  hung:
+    on: customer_created
+    then: [{{sql: {{connection: hung, statement: select 1}}, timeout: 1500ms, retry: {{attempts: 1}}}}]
+  good:
+    on: customer_created
+    then: [sql: {{connection: good, statement: insert into customers(id) values(:id), values: "{{id: .event.data.id}}"}}]
+""").start()
+        started = time.monotonic()
+        heed.post(*[event(i) for i in range(30)])
+        heed.until("select count(*) from runs where name = 'good' and state = 5", [(30,)], 10)
+        assert heed.rows("select count(*) from runs where name = 'hung' and state > 3") == [(0,)] or \
+            time.monotonic() - started > 1.5
+        heed.until("select count(*) from runs where name = 'hung' and state = 6", [(30,)], 20)
+        texts = {t for (t,) in heed.rows("select text from runs where name = 'hung'")}
+        assert all("did not answer" in t or "was free in time" in t for t in texts) and len(texts) == 2
+        assert heed.stop() == 0
 
 
 def test_without_the_right_to_make_tables(make_heed, database):
