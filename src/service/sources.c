@@ -31,10 +31,8 @@ start(struct sources *sources, const struct app_source *item, struct heed_error 
 	if (r == 0)
 		r = source->kind->start(source, position, error);
 	arena_done(&scratch);
-	if (r == 0) {
-		generation_ref(source->generation);
+	if (r == 0)
 		return 0;
-	}
 	engine_detach(sources->engine, source);
 	error_prefix(error, "source %.*s", STR_ARG(source->name));
 	return r;
@@ -47,7 +45,25 @@ stop(struct sources *sources, const struct app_source *item)
 
 	source->kind->stop(source);
 	engine_detach(sources->engine, source);
-	generation_unref(source->generation);
+}
+
+static void
+hold(const struct app_source *items, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		generation_ref(items[i].source->generation);
+}
+
+/* May free what they point to. */
+static void
+let_go(const struct app_source *items, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		generation_unref(items[i].source->generation);
 }
 
 /* The running one that is written the same, or NULL. */
@@ -104,16 +120,19 @@ restore(struct sources *sources, const struct app_source *wanted, size_t n,
 	size_t n_kept = 0;
 	size_t i;
 
+	/* Those that ran are held until the end of it. */
 	(void)stop_others(sources, wanted, n_started, sources->items, sources->n);
 	for (i = 0; i < sources->n; i++) {
 		const struct app_source *item = &sources->items[i];
 
 		if (find_same(wanted, n, item) != NULL ||
-		    start(sources, item, &error) == 0)
+		    start(sources, item, &error) == 0) {
 			sources->items[n_kept++] = *item;
-		else
+		} else {
 			log_failure(LOG_ERROR, "a source could not be started again",
 			            &error);
+			let_go(item, 1);
+		}
 	}
 	sources->n = n_kept;
 }
@@ -148,6 +167,8 @@ sources_set(struct sources *sources, struct app *app, struct sources_change *ret
 
 		items[i] = same != NULL ? *same : app->sources[i];
 	}
+	hold(items, n);
+	let_go(sources->items, sources->n);
 	mem_free(sources->items);
 	sources->items = items;
 	sources->n = n;
@@ -157,8 +178,12 @@ sources_set(struct sources *sources, struct app *app, struct sources_change *ret
 void
 sources_stop(struct sources *sources)
 {
-	while (sources->n > 0)
-		stop(sources, &sources->items[--sources->n]);
+	size_t i;
+
+	for (i = sources->n; i > 0; i--)
+		stop(sources, &sources->items[i - 1]);
+	let_go(sources->items, sources->n);
+	sources->n = 0;
 	mem_free(sources->items);
 	sources->items = NULL;
 }
