@@ -201,6 +201,36 @@ show_mark(struct tree *tree, const struct store_entry *row)
 	buf_addf(tree->buf, "  %s\n", clock_text(place, row->at_us).data);
 }
 
+/* "read order/o-17 at version 3" */
+static void
+show_read(struct tree *tree, const struct store_entry *row)
+{
+	buf_adds(tree->buf, "read ");
+	(void)out_text(tree->buf, row->request, LINE_TEXT);
+	if (row->state == ENTRY_DONE)
+		buf_addf(tree->buf, " at version %lld",
+		         (long long)json_get_int(parse(tree, row->reply), "version", 0));
+}
+
+/* "append order_placed to order/o-17 behind version 3" */
+static void
+show_append(struct tree *tree, const struct store_entry *row)
+{
+	struct heed_json request = parse(tree, row->request);
+	const struct heed_json *events = json_get(request, "events");
+	uint32_t i;
+
+	buf_adds(tree->buf, "append ");
+	for (i = 0; events != NULL && i < events->len; i++) {
+		buf_adds(tree->buf, i == 0 ? "" : ", ");
+		(void)out_text(tree->buf, json_text(events->items[i]), 40);
+	}
+	buf_adds(tree->buf, " to ");
+	(void)out_text(tree->buf, json_get_text(request, "stream"), LINE_TEXT);
+	buf_addf(tree->buf, " behind version %lld",
+	         (long long)json_get_int(request, "expected", 0));
+}
+
 /* "ask gpt-4o-mini", "POST https://...", "wait approve": what it is. */
 static void
 show_what(struct tree *tree, const struct store_entry *row)
@@ -217,6 +247,12 @@ show_what(struct tree *tree, const struct store_entry *row)
 	case ENTRY_EMIT:
 		summary_effect(tree->buf, HEED_STR(""), parse(tree, row->request),
 		               LINE_TEXT);
+		break;
+	case ENTRY_READ:
+		show_read(tree, row);
+		break;
+	case ENTRY_APPEND:
+		show_append(tree, row);
 		break;
 	default:
 		buf_addf(tree->buf, "%s ", store_entry_kind_name(row->kind));
@@ -258,6 +294,8 @@ show_entry(struct tree *tree, const struct chain_run *run,
 	} else if (row->kind == ENTRY_MARK) {
 		add_part(tree, "was", json_get_text(parse(tree, row->request), "text"));
 		add_part(tree, "event", row->reply);
+	} else if (row->kind == ENTRY_READ || row->kind == ENTRY_APPEND) {
+		add_part(tree, "why", row->detail);
 	} else {
 		show_effect(tree, row);
 	}

@@ -13,6 +13,7 @@
 #include "engine/kinds.h"
 
 #define KINDS_MAX 48
+#define BESIDE_MAX 32 /* options beside an action */
 
 static void
 write_schema(struct heed_buf *buf, const struct option *rows)
@@ -37,6 +38,21 @@ void
 acts_schema_act(struct heed_buf *buf)
 {
 	write_schema(buf, act_options);
+}
+
+void
+acts_schema_beside(struct heed_buf *buf, const struct option *more)
+{
+	struct option rows[BESIDE_MAX + 1];
+	const struct option *row;
+	size_t n = 0;
+
+	for (row = act_options; row->kind != OPTION_END && n < BESIDE_MAX; row++)
+		rows[n++] = *row;
+	for (row = more; row->kind != OPTION_END && n < BESIDE_MAX; row++)
+		rows[n++] = *row;
+	rows[n] = (struct option)OPTION_ROWS_END;
+	write_schema(buf, rows);
 }
 
 void

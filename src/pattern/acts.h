@@ -26,6 +26,8 @@ int acts_bind_one(struct bind *bind, const struct conf_node *node,
 /* The JSON Schema of such a list, and of one with its conditions. */
 void acts_schema(struct heed_buf *buf);
 void acts_schema_act(struct heed_buf *buf);
+/* The same, with the options `more` beside its conditions. */
+void acts_schema_beside(struct heed_buf *buf, const struct option *more);
 /* Does this word stand beside actions, so that none can be called so? */
 bool acts_reserves(struct heed_str word);
 /* Perform them in order as steps of `run`. `input` holds .event and .answer; .result

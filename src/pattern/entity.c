@@ -241,35 +241,52 @@ hash_fold(struct bind *bind, const struct conf_node *node, struct stream_fold *f
 	return fold->hash.data == NULL ? HEED_E_NOMEM : 0;
 }
 
-static int
-check_names(struct bind *bind, const struct conf_node *key, const struct entity *entity)
+static bool
+is_applied(const struct entity *entity, struct heed_str type)
 {
-	const struct decide *decide = &entity->decide;
-	size_t i, k;
+	size_t i;
+
+	for (i = 0; i < entity->fold.n; i++)
+		if (str_eq(entity->fold.rows[i].type, type))
+			return true;
+	return false;
+}
+
+static int
+check_event(struct bind *bind, const struct conf_node *key, const struct entity *entity)
+{
+	if (!is_applied(entity, key->text))
+		return conf_problem(bind->problems, key,
+		                    "add it; with .state when it changes nothing",
+		                    "apply: has no expression for the event \"%.*s\"",
+		                    STR_ARG(key->text));
+	if (entity_find_type(&entity->commands, key->text) != NULL)
+		return conf_problem(bind->problems, key,
+		                    "a command asks (place_order), an event tells "
+		                    "(order_placed)",
+		                    "\"%.*s\" is both a command and an event",
+		                    STR_ARG(key->text));
+	return 0;
+}
+
+/* Do commands, events and apply: go together? */
+static int
+check_names(struct bind *bind, const struct conf_node *key, const struct conf_node *node,
+            const struct entity *entity)
+{
+	const struct conf_node *events = conf_get(conf_get(node, "decide"), "events");
+	int worst = 0;
+	size_t i;
 
 	if (str_find(entity->name, '/') < entity->name.len)
-		return conf_problem(bind->problems, key, NULL,
-		                    "the name of an entity holds no \"/\"");
-	for (i = 0; i < decide->events.n; i++) {
-		struct heed_str name = decide->events.items[i].name;
+		worst = conf_problem(bind->problems, key, NULL,
+		                     "the name of an entity holds no \"/\"");
+	for (i = 0; events != NULL && i < events->n; i++) {
+		int r = check_event(bind, &events->keys[i], entity);
 
-		for (k = 0; k < entity->fold.n; k++)
-			if (str_eq(entity->fold.rows[k].type, name))
-				break;
-		if (k == entity->fold.n)
-			return conf_problem(bind->problems, key,
-			                    "add it; with .state when it changes nothing",
-			                    "apply: has no expression for the event "
-			                    "\"%.*s\"",
-			                    STR_ARG(name));
-		if (entity_find_type(&entity->commands, name) != NULL)
-			return conf_problem(
-				bind->problems, key,
-				"a command asks (place_order), an event tells "
-				"(order_placed)",
-				"\"%.*s\" is both a command and an event", STR_ARG(name));
+		worst = r < 0 ? r : worst;
 	}
-	return 0;
+	return worst;
 }
 
 /* The default of `id`, as a node of the file. */
@@ -315,10 +332,10 @@ bind_entity(struct bind *bind, const struct conf_node *key, const struct conf_no
 	bind->roots = outer;
 	HEED_TRY(r);
 	HEED_TRY(default_id(bind, key, entity));
-	HEED_TRY(check_names(bind, key, entity));
+	HEED_TRY(check_names(bind, key, node, entity));
 	HEED_TRY(hash_fold(bind, node, &entity->fold));
 	HEED_TRY(name_commands(bind, entity));
-	HEED_TRY(entity_finish_decide(bind, key, entity));
+	HEED_TRY(entity_finish_decide(bind, key, node, entity));
 	definition->kind = &entity_flow;
 	definition->key = entity->key != NULL ? entity->key : entity->id;
 	definition->concurrency = entity->concurrency;

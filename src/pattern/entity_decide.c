@@ -36,15 +36,13 @@ static const struct option effect_rows[] = {
 	OPTION_ROWS_END,
 };
 
+/* Or something near: then the rows say what was meant. */
 static bool
 is_effect_row(struct heed_str name)
 {
-	const struct option *row;
+	static const char *const names[] = {"about", "input"};
 
-	for (row = effect_rows; row->kind != OPTION_END; row++)
-		if (str_is(name, row->name))
-			return true;
-	return false;
+	return error_nearest(name, names, 2) != NULL;
 }
 
 /* What is said about it is bound by the rows above, the rest is the action. */
@@ -99,6 +97,14 @@ bind_effects(struct bind *bind, const struct conf_node *node, void *field)
 	bind->roots = outer;
 	effects->n = node->n;
 	return worst;
+}
+
+static void
+write_effects_schema(struct heed_buf *buf)
+{
+	buf_adds(buf, "{\"type\":\"object\",\"additionalProperties\":");
+	acts_schema_beside(buf, effect_rows);
+	buf_addc(buf, '}');
 }
 
 /* ---- rules and invariants ---------------------------------------------------------- */
@@ -232,6 +238,7 @@ const struct option entity_decide_options[] = {
          .names = mapping_type,
          .rows = effect_rows,
          .flags = OPTION_NAMED,
+         .schema = write_effects_schema,
          .help = "what a decision may have done besides: an action each (http: {...}), "
                  "which sees .effect, .command, .event and the new .state"},
 	{.name = "rules",
@@ -269,34 +276,41 @@ const struct option entity_decide_options[] = {
 /* ---- what the rows cannot say ------------------------------------------------------ */
 
 static int
-check_rules(struct bind *bind, const struct conf_node *key, const struct entity *entity)
+check_rule(struct bind *bind, const struct conf_node *node, const struct entity *entity,
+           const struct entity_rule *rule)
+{
+	size_t i;
+
+	if ((rule->accept != NULL) == (rule->reject != NULL))
+		return conf_problem(bind->problems, node,
+		                    "give it accept: [{type: ..., data: ...}] or "
+		                    "reject: REASON",
+		                    "a rule must either accept or reject");
+	if (rule->side_effects != NULL && rule->accept == NULL)
+		return conf_problem(bind->problems, conf_get(node, "side_effects"), NULL,
+		                    "what is rejected has no side effects");
+	for (i = 0; i < rule->commands.n; i++)
+		if (entity_find_type(&entity->commands, rule->commands.items[i]) == NULL)
+			return conf_problem(bind->problems, conf_get(node, "commands"),
+			                    NULL, "there is no command \"%.*s\"",
+			                    STR_ARG(rule->commands.items[i]));
+	return 0;
+}
+
+static int
+check_rules(struct bind *bind, const struct conf_node *node, const struct entity *entity)
 {
 	const struct entity_rule *rules = entity->decide.rules.items;
-	size_t i, k;
+	const struct conf_node *list = conf_get(conf_get(node, "decide"), "rules");
+	int worst = 0;
+	size_t i;
 
 	for (i = 0; i < entity->decide.rules.n; i++) {
-		const struct entity_rule *rule = &rules[i];
+		int r = check_rule(bind, &list->items[i], entity, &rules[i]);
 
-		if ((rule->accept != NULL) == (rule->reject != NULL))
-			return conf_problem(bind->problems, key,
-			                    "give it accept: [{type: ..., data: ...}] or "
-			                    "reject: REASON",
-			                    "rule %zu must either accept or reject",
-			                    i + 1);
-		if (rule->side_effects != NULL && rule->accept == NULL)
-			return conf_problem(bind->problems, key, NULL,
-			                    "rule %zu rejects: it has no side effects",
-			                    i + 1);
-		for (k = 0; k < rule->commands.n; k++)
-			if (entity_find_type(&entity->commands,
-			                     rule->commands.items[k]) == NULL)
-				return conf_problem(bind->problems, key, NULL,
-				                    "rule %zu: there is no command "
-				                    "\"%.*s\"",
-				                    i + 1,
-				                    STR_ARG(rule->commands.items[k]));
+		worst = r < 0 ? r : worst;
 	}
-	return 0;
+	return worst;
 }
 
 static void
@@ -394,7 +408,7 @@ make_question(struct bind *bind, const struct conf_node *key, struct entity *ent
 
 int
 entity_finish_decide(struct bind *bind, const struct conf_node *key,
-                     struct entity *entity)
+                     const struct conf_node *node, struct entity *entity)
 {
 	const struct decide *decide = &entity->decide;
 
@@ -403,6 +417,6 @@ entity_finish_decide(struct bind *bind, const struct conf_node *key,
 		                    "add model: NAME or rules: to decide:",
 		                    "nothing decides the commands of \"%.*s\"",
 		                    STR_ARG(entity->name));
-	HEED_TRY(check_rules(bind, key, entity));
+	HEED_TRY(check_rules(bind, node, entity));
 	return make_question(bind, key, entity);
 }

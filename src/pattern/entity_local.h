@@ -92,9 +92,9 @@ struct heed_str entity_type_names(const struct entity_types *types, struct arena
 
 extern const struct option entity_decide_options[];
 /* What the rows cannot say, and what follows from them: the question's schema and texts.
- * `key` is where problems stand. */
+ * `key` and `node` are the entity's. */
 int entity_finish_decide(struct bind *bind, const struct conf_node *key,
-                         struct entity *entity);
+                         const struct conf_node *node, struct entity *entity);
 /* The JSON Schema of a decision. HEED_E_NOMEM. */
 int entity_schema(const struct decide *decide, struct arena *arena,
                   struct heed_json *ret_schema);

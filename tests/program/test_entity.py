@@ -392,6 +392,35 @@ def test_a_stream_that_cannot_be_folded(shop, damage):
     assert len(shop.stream("order/o-2")) == 1
 
 
+def test_a_mended_fold_goes_on(shop):
+    shop = shop()
+    for _ in range(2):
+        shop.command("note")
+    shop.settled()
+    config = shop.heed.config.read_text()
+    shop.heed.stop()
+    shop.heed.config.write_text(config.replace("order_noted", "order_remarked"))
+    shop.heed.start()
+    shop.command("note")
+    shop.heed.until("select class from runs where state = 6", [("state",)])
+    shop.heed.stop()
+    shop.heed.config.write_text(config)
+    shop.heed.start()
+    shop.heed.command("dlq", "redrive", "--class", "state", "--yes")
+    assert [version for _, version, _ in shop.stream()] == [1, 2, 3]
+
+
+def test_editors_know_entities(make_heed, tmp_path):
+    heed = make_heed(CONFIG.format(url="http://127.0.0.1:1", entity="", decide="", more=""))
+    (tmp_path / "schema.json").write_text(heed.command("docs", "--schema").stdout)
+    good = heed.command("echo", "--json", "heed.yaml").stdout
+    (tmp_path / "good.json").write_text(good)
+    (tmp_path / "bad.json").write_text(good.replace('"about"', '"abuot"').replace('"reject"', '"rejekt"'))
+    heed.command("schema", "check", "schema.json", "good.json")
+    told = heed.command("schema", "check", "schema.json", "bad.json", check=False)
+    assert told.returncode == 1 and "abuot" in told.stdout + told.stderr and "rejekt" in told.stdout + told.stderr
+
+
 WRONG = {
     "no model, no rules": ("      model: careful", "", "nothing decides"),
     "no apply": ("order_cancelled: '.state", "order_gone: '.state", "apply: has no expression"),
