@@ -48,7 +48,10 @@ static int
 prepare(const struct action *action, struct heed_json input, struct arena *arena,
         struct heed_json *ret_request, struct heed_error *error)
 {
-	const struct log_action *log = (const struct log_action *)action;
+	/* The log, too, shows ${...} as it was written. */
+	const struct log_action *log =
+		(const struct log_action *)(action->record != NULL ? action->record
+	                                                           : action);
 	struct json_build build;
 	struct heed_json data;
 	struct heed_str message;

@@ -252,6 +252,15 @@ acts_bind_one(struct bind *bind, const struct conf_node *node, struct action **r
 	return make_action(bind, &node->keys[0], &node->items[0], ret_action);
 }
 
+/* Does it go out and come back with a result? */
+static bool
+asks(const struct action *action)
+{
+	enum effect_class class = action->kind->effect(action);
+
+	return class == EFFECT_KEYED || class == EFFECT_UNKEYED;
+}
+
 static int
 check_probe(struct bind *bind, const struct conf_node *node, const struct act *act)
 {
@@ -263,10 +272,12 @@ check_probe(struct bind *bind, const struct conf_node *node, const struct act *a
 		return conf_problem(bind->problems, conf_get(node, "done"),
 		                    "add probe: {http: ...} or another action",
 		                    "done is about a probe, and there is none");
-	if (act->probe != NULL && (act->probe->kind->perform == NULL))
-		return conf_problem(bind->problems, conf_get(node, "probe"),
-		                    "use an action that asks, such as http, exec or sql",
-		                    "a probe cannot be %s", act->probe->kind->name);
+	if (act->probe != NULL && !asks(act->probe))
+		return conf_problem(
+			bind->problems, conf_get(node, "probe"),
+			"use an action that asks others: http, exec, or sql on "
+			"a connection",
+			"a probe cannot be %s of heed's own", act->probe->kind->name);
 	return 0;
 }
 

@@ -82,6 +82,16 @@ def test_failures(make_heed, data, said):
     assert heed.rows("select count(*) from events where type = 'line_ordered'") == [(0,)]
 
 
+def test_the_log_shows_no_secrets(make_heed):
+    heed = make_heed(CONFIG.replace('message: "{{ .event.type }}"', 'message: "{{ .event.type }} with ${TOKEN}"'))
+    heed.start(env={"TOKEN": "hunter2"})
+    heed.post(order(1, []))
+    heed.until("select count(*) from runs where name = 'count' and state = 5", [(1,)])
+    assert heed.stop() == 0
+    assert any("order_split with ${TOKEN}" in line for line in heed.log)
+    assert not any("hunter2" in line for line in heed.log)
+
+
 @pytest.mark.parametrize("change, said", [
     (("region: eu", "Region: eu"), "names are of a-z and 0-9"),
     (("region: eu", "subject: eu"), "is no extension"),

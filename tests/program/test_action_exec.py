@@ -290,10 +290,14 @@ def test_sigterm_waits_then_kills(make_heed, tmp_path):
     ("{command: [a], env: {'A=B': c}}", "not a variable's name"),
     ("{command: [a], pass: ['A=B']}", "not a variable's name"),
     ("{command: ['{{ .evnt.id }}']}", "evnt"),
+    ("{command: [a]}, probe: {emit: {type: x}}, done: .result", "a probe cannot be emit"),
+    ("{command: [a]}, probe: {sql: {statement: select 1}}, done: .result", "a probe cannot be sql"),
+    ("{command: [a]}, probe: {http: {url: 'http://x'}}", "what shows that it happened"),
+    ("{command: [a]}, done: .result", "there is none"),
     ("{command: [a], keyd: true}", 'did you mean "keyed"?'),
 ])
 def test_check(make_heed, yaml, said):
-    heed = make_heed(act("- exec: %s" % (yaml if yaml.startswith("{") else "{%s}" % yaml)))
+    heed = make_heed(act("- {exec: %s}" % (yaml if yaml.startswith("{") else "{%s}" % yaml)))
     done = heed.command("check", "heed.yaml", check=False)
     assert done.returncode == 78 and said in done.stderr, done.stderr
 
