@@ -77,7 +77,7 @@ show_problems(struct heed_json problems)
 	uint32_t i;
 
 	for (i = 0; i < problems.len; i++)
-		fprintf(stderr, "%.*s\n", STR_ARG(json_text(problems.items[i])));
+		cli_tell_lines(json_text(problems.items[i]));
 	fprintf(stderr, "not reloaded: nothing was changed\n");
 	return CLI_CONFIG;
 }

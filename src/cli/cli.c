@@ -206,20 +206,38 @@ cli_print_problems_json(const struct app *app)
 }
 
 void
+cli_tell_lines(struct heed_str text)
+{
+	struct heed_buf buf;
+
+	buf_init(&buf, 0);
+	while (text.len > 0) {
+		(void)out_text(&buf, str_cut(&text, '\n'), 0);
+		buf_addc(&buf, '\n');
+	}
+	fprintf(stderr, "%s", buf.data != NULL ? buf.data : "");
+	buf_done(&buf);
+}
+
+void
 cli_warn(const struct app *app)
 {
+	struct heed_buf buf;
 	size_t i;
 
+	buf_init(&buf, 0);
 	for (i = 0; i < app->warnings.n; i++) {
 		const struct conf_problem *problem = &app->warnings.items[i];
 
-		fprintf(stderr, "%s:%d:%d: warning: %.*s",
-		        problem->file != NULL ? problem->file : app->path, problem->line,
-		        problem->column, STR_ARG(problem->text));
+		buf_addf(&buf, "%s:%d:%d: warning: %.*s",
+		         problem->file != NULL ? problem->file : app->path, problem->line,
+		         problem->column, STR_ARG(problem->text));
 		if (problem->hint.len > 0)
-			fprintf(stderr, " (%.*s)", STR_ARG(problem->hint));
-		fprintf(stderr, "\n");
+			buf_addf(&buf, " (%.*s)", STR_ARG(problem->hint));
+		buf_addc(&buf, '\n');
 	}
+	cli_tell_lines(buf_str(&buf));
+	buf_done(&buf);
 }
 
 const char *
@@ -248,8 +266,9 @@ tell_problems(const struct cli_args *args, const struct app *app, const char *pa
 	}
 	buf_init(&buf, 0);
 	app_write_problems(app, &buf);
-	fprintf(stderr, "%s%zu problem%s in %s\n", buf.data != NULL ? buf.data : "",
-	        app->problems.n, app->problems.n == 1 ? "" : "s", path);
+	cli_tell_lines(buf_str(&buf));
+	fprintf(stderr, "%zu problem%s in %s\n", app->problems.n,
+	        app->problems.n == 1 ? "" : "s", path);
 	buf_done(&buf);
 	return CLI_CONFIG;
 }

@@ -87,6 +87,8 @@ int cli_load_file(const struct cli_args *args, const char *path, struct app *app
  * or a running heed, whether or not the rest of the file is right and its secrets are
  * set. As cli_load. */
 int cli_load_place(const struct cli_args *args, struct app *app);
+/* Text from outside on standard error, line by line, made harmless to the terminal. */
+void cli_tell_lines(struct heed_str text);
 /* What cli_load found in a configuration that is right but may not be meant so, on
  * standard error. */
 void cli_warn(const struct app *app);

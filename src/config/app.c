@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "engine/kinds.h"
 #include "pattern/kinds.h"
+#include "store/store.h"
 
 #define SOURCE_KINDS_MAX 64
 #define FILE_MAX (8 * 1024 * 1024)
@@ -409,8 +410,20 @@ read_config(const char *path, struct heed_buf *buf, struct heed_error *error)
 	buf_init(buf, FILE_MAX);
 	r = file_read(path, buf, error);
 	if (r == HEED_E_NOTFOUND)
-		error_hint(error, "give the path of your configuration: heed check FILE");
+		error_hint(error, "write one, or say where yours is: --config FILE");
 	return r;
+}
+
+static int
+check_store(struct app *app)
+{
+	struct heed_error error;
+
+	if (app->store.len == 0 || /* told already */
+	    store_check(app->store, &error) == 0)
+		return 0;
+	return conf_problem(&app->problems, conf_get(app->root, "store"), error.hint,
+	                    "store: %s", error.text);
 }
 
 static int
@@ -455,6 +468,7 @@ static int
 check_whole(struct app *app)
 {
 	int models = check_models(app);
+	int store = check_store(app);
 	int connections = check_connections(app);
 	int budgets = app_check_budgets(app);
 	int expressions = bind_check_exprs(&app->bind);
@@ -462,6 +476,7 @@ check_whole(struct app *app)
 	app_warn_of_prices(app);
 	warn_of_api(app);
 	return models < 0        ? models
+	       : store < 0       ? store
 	       : connections < 0 ? connections
 	       : budgets < 0     ? budgets
 	                         : expressions;

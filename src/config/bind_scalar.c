@@ -258,9 +258,12 @@ check_bounds(struct bind *bind, const struct conf_node *node, const struct optio
 	    (value >= row->min && (value <= row->max || !option_has_max(row))))
 		return 0;
 	buf_init(&text, 256);
-	buf_adds(&text, option_has_max(row) ? "between " : "at least ");
+	if (!option_has_max(row))
+		buf_adds(&text, "at least ");
+	else if (row->min < row->max)
+		buf_adds(&text, "between ");
 	option_number_write(&text, row->kind, row->min);
-	if (option_has_max(row)) {
+	if (option_has_max(row) && row->min < row->max) {
 		buf_adds(&text, " and ");
 		option_number_write(&text, row->kind, row->max);
 	}

@@ -132,12 +132,30 @@ open_file(struct store *store, sqlite3 **ret_db, int flags, struct heed_error *e
 	return 0;
 }
 
+/* What is in it is for its user alone: SQLite gives its other files the same mode. */
+static int
+make_file(struct store *store, struct heed_error *error)
+{
+	int fd;
+
+	if (store->path == NULL)
+		return 0;
+	fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return close(fd);
+	(void)error_set(error, HEED_E_IO, "cannot open the store %s: %s", store->path,
+	                strerror(errno));
+	error_hint(error, "it has to be a file that this user may write");
+	return HEED_E_IO;
+}
+
 /* The counters go on from what is there. */
 static int
 open_writer(struct store *store, struct heed_error *error)
 {
 	int version;
 
+	HEED_TRY(make_file(store, error));
 	HEED_TRY(open_file(store, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
 	                   error));
 	HEED_TRY(schema_version(store, store->db, &version, error));

@@ -109,10 +109,15 @@ schema_version(struct store *store, sqlite3 *db, int *ret_version,
 	const char *path = store->path != NULL ? store->path : MEMORY_NAME;
 	int64_t version;
 	int64_t application;
+	int64_t others = 0;
 
 	HEED_TRY(sqlite_number(db, "pragma user_version", &version, error));
 	HEED_TRY(sqlite_number(db, "pragma application_id", &application, error));
-	if (application != APPLICATION_ID && (version != 0 || application != 0)) {
+	if (application != APPLICATION_ID)
+		HEED_TRY(sqlite_number(db, "select count(*) from sqlite_schema", &others,
+		                       error));
+	if (application != APPLICATION_ID &&
+	    (version != 0 || application != 0 || others != 0)) {
 		(void)error_set(error, HEED_E_CORRUPT,
 		                "%s is a database of another program", path);
 		error_hint(error, "give heed a file of its own");

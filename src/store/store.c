@@ -22,7 +22,7 @@ static const char *const entry_kind_names[] = {
 	[ENTRY_ASK] = "ask",     [ENTRY_ACT] = "act",       [ENTRY_EMIT] = "emit",
 	[ENTRY_PROBE] = "probe", [ENTRY_MARK] = "mark",     [ENTRY_WAIT] = "wait",
 	[ENTRY_START] = "start", [ENTRY_SIGNAL] = "signal", [ENTRY_NOTE] = "note",
-	[ENTRY_READ] = "read", [ENTRY_APPEND] = "append",
+	[ENTRY_READ] = "read",   [ENTRY_APPEND] = "append",
 };
 static const char *const entry_state_names[] = {
 	[ENTRY_INTENDED] = "intended",
@@ -114,20 +114,38 @@ find_driver(struct heed_str *where)
 }
 
 static int
+choose_driver(struct heed_str *where, const struct store_driver **ret_driver,
+              struct heed_error *error)
+{
+	struct heed_str given = *where;
+
+	*ret_driver = find_driver(where);
+	if (*ret_driver != NULL)
+		return 0;
+	(void)error_set(error, HEED_E_CONFIG, "there is no store \"%.*s\"",
+	                STR_ARG(given));
+	error_hint(error, "write sqlite:PATH, or memory: for trials");
+	return HEED_E_CONFIG;
+}
+
+int
+store_check(struct heed_str where, struct heed_error *error)
+{
+	const struct store_driver *driver;
+
+	return choose_driver(&where, &driver, error);
+}
+
+static int
 store_make(struct heed_str where, struct store **ret_store, struct heed_error *error)
 {
 	bool breaks = str_starts(where, fault_driver.prefix);
 	struct heed_str path =
 		breaks ? str_from(where, strlen(fault_driver.prefix)) : where;
-	const struct store_driver *driver = find_driver(&path);
+	const struct store_driver *driver;
 	struct store *store;
 
-	if (driver == NULL) {
-		(void)error_set(error, HEED_E_CONFIG, "there is no store \"%.*s\"",
-		                STR_ARG(where));
-		error_hint(error, "write sqlite:PATH, or memory: for trials");
-		return HEED_E_CONFIG;
-	}
+	HEED_TRY(choose_driver(&path, &driver, error));
 	store = mem_new(sizeof(*store));
 	if (store == NULL)
 		return error_nomem(error);

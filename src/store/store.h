@@ -153,6 +153,8 @@ struct store_job {
  * known kind), with words. */
 int store_open(struct loop *loop, struct heed_str where, struct store **ret_store,
                struct heed_error *error);
+/* Is `where` a kind of store? HEED_E_CONFIG with words and a hint. Nothing is opened. */
+int store_check(struct heed_str where, struct heed_error *error);
 /* For looking, beside a process that writes. HEED_E_NOTFOUND when there is no file;
  * HEED_E_NEWER; HEED_E_UNSUPPORTED when it has yet to be migrated. */
 int store_open_readonly(struct heed_str where, struct store **ret_store,

@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import sqlite3
+import stat
 import subprocess
 import tempfile
 import urllib.error
@@ -81,6 +82,41 @@ def test_a_store_of_something_else(heed):
         db.execute("pragma application_id = 7")
     db.close()
     refused(heed, "shop.db", "another program")
+
+
+def test_a_database_with_tables_is_not_taken_over(heed):
+    with sqlite3.connect(heed.store) as db:
+        db.execute("create table events(name text)")
+    db.close()
+    refused(heed, "shop.db", "another program")
+    with sqlite3.connect(heed.store) as db:
+        assert db.execute("select name from sqlite_schema").fetchall() == [("events",)]
+    db.close()
+
+
+def test_a_store_is_for_its_user_alone(heed):
+    heed.start()
+    files = sorted(heed.store.parent.glob("shop.db*"))
+    assert {file.name for file in files} >= {"shop.db", "shop.db-wal"}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    heed.stop()
+
+
+def test_a_store_that_is_a_folder(heed):
+    heed.store.mkdir()
+    result = heed.command("run", str(heed.config), check=False)
+    assert result.returncode == 1
+    assert "shop.db: Is a directory" in result.stderr and "has to be a file" in result.stderr
+
+
+def test_check_finds_an_unknown_kind_of_store_and_does_nothing_to_the_terminal(heed):
+    heed.config.write_text('heed: 1\nstore: mysql:x\n"\\e[2J": 1\n')
+    result = heed.command("check", check=False)
+    assert result.returncode == 78
+    assert ":2:8: store: there is no store \"mysql:x\" (write sqlite:PATH" in result.stderr
+    assert "\x1b" not in result.stderr and 'no option "\\x1b[2J"' in result.stderr
+    heed.config.write_text("heed: 2\n")
+    assert "heed: must be 1, not 2" in heed.command("check", check=False).stderr
 
 
 def test_a_damaged_store_is_found_after_a_crash(heed):
