@@ -500,11 +500,12 @@ file_of_version_one_is_migrated(void **state)
 	store_close(store);
 	run_sqlite(place.path, "drop table jobs;"
 	                       "drop index events_stream; drop index events_position;"
+	                       "drop index events_received;"
 	                       "drop table snapshots;"
 	                       "alter table events drop column stream;"
 	                       "alter table events drop column version;"
 	                       "alter table events drop column position;"
-	                       "drop table cache; drop index events_received;"
+	                       "drop table cache;"
 	                       "drop trigger usage_insert; drop trigger usage_update;"
 	                       "drop table usage;"
 	                       "alter table journal drop column asked;"
