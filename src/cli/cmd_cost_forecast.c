@@ -319,7 +319,7 @@ const struct command cmd_cost_forecast = {
 	.name = "cost forecast",
 	.usage = "[--with FILE] [OPTIONS]",
 	.help = "Weigh a configuration over recorded events before it is deployed: "
-                "calls, "
+		"calls, "
 		"tokens and cost a day. No model is asked.",
 	.options = options,
 	.run = run,

@@ -22,7 +22,7 @@ enum budget_then {
  * event_type
  * ... model has to fit. */
 struct budget {
-	struct heed_str event_type;     /* a trailing * matches any rest */
+	struct heed_str event_type;             /* a trailing * matches any rest */
 	struct heed_str reaction, entity, saga; /* a flow's name */
 	struct heed_str model;
 	bool all;

@@ -138,6 +138,21 @@ def test_room_that_is_only_reserved_is_waited_for(shop, provider):
     assert notices(heed) == []
 
 
+def test_a_thousand_at_once(shop, provider):
+    """As many calls are under way as can be paid at their most, all at the same time."""
+    provider.default = answer({"segment": "smb"}, usage={"input": 400, "output": 40}, delay=0.3)
+    heed = shop([{"all": True, "limit": 1.2, "per": "month"}])
+    heed.config.write_text(heed.config.read_text().replace("coalesce: false", "coalesce: false\n    limits: {in_flight: 2000}"))
+    heed.start()
+    heed.post(*[event(n) for n in range(1000)])
+    heed.post(*[event(n) for n in range(1000, 2100)])
+    until(lambda: notices(heed)[-1:] and notices(heed)[-1][0] == "heed.budget.spent", 60)
+    assert at_rest(heed)
+    assert provider.most_in_flight > 400
+    assert 1.19 * NANO < spent(heed) == len(provider.calls) * 800_000 <= 1.2 * NANO
+    heed.until("select count(*) > 500 from runs where state = 3 and class = 'budget'", [(1,)])
+
+
 def test_then_another_model_or_the_dead_letter(shop, provider):
     provider.default = answer({"segment": "smb"}, usage={"input": 400, "output": 40})
     heed = shop([{"event_type": "customer_*", "limit": 0.005, "then": {"model": "free"}}]).start()

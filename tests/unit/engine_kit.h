@@ -296,6 +296,8 @@ stage_try(struct stage *stage, const char *config, const char *where,
 	HEED_TRY(engine_new(&options, &stage->engine));
 	HEED_TRY(engine_define(stage->engine, stage->app.definitions,
 	                       stage->app.n_definitions, error));
+	HEED_TRY(engine_set_budgets(stage->engine, stage->app.budgets.items,
+	                            stage->app.budgets.n, error));
 	return engine_start(stage->engine, error);
 }
 
