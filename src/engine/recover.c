@@ -63,7 +63,9 @@ load_entry(void *arg, const struct store_entry *row)
 	entry->stored = true;
 	entry->loaded = true;
 	entry->dirty = false;
-	entry->due_us = run->due_us;
+	/* The row of a run that does something tells the time of before. */
+	if (run->stored_state == RUN_WAITING)
+		entry->due_us = run->due_us;
 	if (entry->state == ENTRY_DONE && entry->kind != ENTRY_ASK &&
 	    entry->reply.len > 0)
 		(void)json_parse(arena, entry->reply, &entry->value, NULL);

@@ -79,6 +79,9 @@ retry_decide(struct run *run, struct entry *failed, const struct retry_policy *p
 {
 	int64_t now = loop_wall_us(run->engine->loop);
 
+	/* It was the attempt that had no memory; this pass has. */
+	if (failed->code == HEED_E_NOMEM)
+		failed->code = HEED_E_TRANSIENT;
 	if (!retry_class(failed->code) || tries >= policy->attempts ||
 	    run->stop.code != 0)
 		return failed->code;

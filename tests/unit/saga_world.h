@@ -399,6 +399,10 @@ answer(void *arg, const struct model *model, const struct model_question *questi
 	                           : MODEL_REFUSAL;
 	reply->text = arena_str(arena, str_of(text));
 	reply->raw = reply->text;
+	if (reply->text.data == NULL) { /* memory is short */
+		reply->code = HEED_E_TRANSIENT;
+		reply->class = MODEL_TRANSIENT;
+	}
 	reply->retry_after_ms = -1;
 	reply->usage.output = 1 + draw(1000);
 	return true;

@@ -171,6 +171,15 @@ cancel_one(void)
 	turn();
 }
 
+/* Time passes, and memory is short once, or from then on. */
+static void
+run_short_of_memory(void)
+{
+	mem_fail_after((long)draw(400), chance(20));
+	pass_time(1 + draw(500));
+	mem_fail_after(-1, 0);
+}
+
 static void
 something_happens(void)
 {
@@ -188,6 +197,8 @@ something_happens(void)
 		(void)redrive_held();
 	else if (what < 52)
 		kill_process();
+	else if (what < 60)
+		run_short_of_memory();
 	else
 		pass_time(1 + draw(chance(20) ? 3600000 : 3000));
 }
