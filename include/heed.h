@@ -264,10 +264,10 @@ heed_open(const char *path, struct heed **ret_heed, struct heed_error *error);
  * its folder; the text is copied. HEED_E_NOMEM. */
 HEED_API int heed_open_text(const char *path, const char *text, struct heed **ret_heed,
                             struct heed_error *error);
-/* Is the configuration right, with what was added so far? Zero or HEED_E_CONFIG, both
- * with
- * {"ok", "problems": [{"file", "line", "column", "text", "hint"}], "warnings": [...]} in
- * *ret_report, if that is not NULL. Has no effects. HEED_E_NOMEM. */
+/* Is the configuration right, with what was added so far? Zero or HEED_E_CONFIG, and in
+ * *ret_report, if that is not NULL, {"ok", "warnings": [...],
+ * "problems": [{"file", "line", "column", "text", "hint"}]}. Has no effects.
+ * HEED_E_NOMEM. */
 HEED_API int heed_check(struct heed *heed, char **ret_report, struct heed_error *error);
 /* Open the store, go on with the runs that are unfinished there, start the sources.
  * HEED_E_CONFIG (the first problem; heed_check tells all), HEED_E_CONFLICT (it was
@@ -277,9 +277,9 @@ HEED_API int heed_start(struct heed *heed, struct heed_error *error);
 /* Run until heed_stop has let what is under way end, within the configuration's
  * `limits.drain`. HEED_E_CONFLICT: not started, or ended before. */
 HEED_API int heed_serve(struct heed *heed, struct heed_error *error);
-/* Have heed_serve end; a second call cuts off what is under way. Before
- * heed_serve it makes that end at its begin. From heed_start on, until heed_close begins.
- * Any thread, also signal handlers. */
+/* Have heed_serve end (also when that is yet to begin); a second call cuts off what is
+ * under way. From heed_start on, until heed_close begins. Any thread, also signal
+ * handlers. */
 HEED_API void heed_stop(struct heed *heed);
 /* Have the signal (SIGTERM, SIGINT) do what heed_stop does. Before heed_start.
  * HEED_E_LIMIT for more than two. */
@@ -367,7 +367,7 @@ HEED_API int heed_journal(struct heed *heed, int64_t run_id, char **ret_json,
  * flight.
  *
  * Expressions see .event, .steps.NAME (what earlier steps of this run gave) and, in
- * effects, .input. */
+ * effects, .input. ${NAME} is replaced as in the file. */
 struct heed_run; /* good until the flow returns */
 
 /* A question to a model: what `ask:` of a reaction holds. */
@@ -396,8 +396,8 @@ struct heed_flow {
 	 * A run of a version that is not there becomes a dead letter of the class
 	 * "version", which can be redriven. At least 1. */
 	int version;
-	const char *const
-		*on; /* event types, NULL-terminated; a trailing * matches the rest */
+	/* Event types, NULL-terminated; a trailing * matches any rest. */
+	const char *const *on;
 	const char *when; /* expression; NULL: always */
 	const char *key;  /* expression: order among runs of the same key; NULL: none */
 	int concurrency;  /* runs at once; 0: 1000 */

@@ -27,24 +27,32 @@ heed_new(const char *path, struct heed_str text)
 	TAILQ_INIT(&heed->sendings);
 	atomic_init(&heed->stops, 0);
 	heed->path = mem_copy(path, strlen(path));
-	heed->text = mem_copy(text.data != NULL ? text.data : "", text.len);
+	heed->text = (struct heed_str){
+		mem_copy(text.data != NULL ? text.data : "", text.len), text.len};
 	heed->mailbox = mailbox_new();
-	if (heed->path != NULL && heed->text != NULL && heed->mailbox != NULL)
+	if (heed->path != NULL && heed->text.data != NULL && heed->mailbox != NULL)
 		return heed;
 	heed_close(heed);
 	return NULL;
+}
+
+static int
+open_with(const char *path, struct heed_str text, struct heed **ret_heed,
+          struct heed_error *error)
+{
+	struct heed *heed = heed_new(path, text);
+
+	if (heed == NULL)
+		return error_nomem(error);
+	*ret_heed = heed;
+	return 0;
 }
 
 int
 heed_open_text(const char *path, const char *text, struct heed **ret_heed,
                struct heed_error *error)
 {
-	struct heed *heed = heed_new(path, str_of(text));
-
-	if (heed == NULL)
-		return error_nomem(error);
-	*ret_heed = heed;
-	return 0;
+	return open_with(path, str_of(text), ret_heed, error);
 }
 
 int
@@ -56,8 +64,7 @@ heed_open(const char *path, struct heed **ret_heed, struct heed_error *error)
 	buf_init(&buf, CONFIG_MAX);
 	r = file_read(path, &buf, error);
 	if (r == 0)
-		r = heed_open_text(path, buf.data != NULL ? buf.data : "", ret_heed,
-		                   error);
+		r = open_with(path, buf_str(&buf), ret_heed, error);
 	buf_done(&buf);
 	return r;
 }
@@ -99,7 +106,7 @@ library_runs(const struct heed *heed, struct heed_error *error)
 static int
 load(struct heed *heed, struct app *app, struct heed_error *error)
 {
-	return app_load_added(app, &heed->kinds, heed->path, str_of(heed->text), error);
+	return app_load_added(app, &heed->kinds, heed->path, heed->text, error);
 }
 
 /* The first problem's words. */
@@ -251,6 +258,6 @@ heed_close(struct heed *heed)
 	mailbox_unref(heed->mailbox);
 	mem_free(heed->flows);
 	mem_free(heed->path);
-	mem_free(heed->text);
+	mem_free((void *)heed->text.data);
 	mem_free(heed);
 }

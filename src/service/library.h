@@ -32,7 +32,8 @@ struct heed {
 	size_t cap_actions, cap_sources;
 	const struct heed_flow **flows;
 	size_t n_flows, cap_flows;
-	char *path, *text;
+	char *path;
+	struct heed_str text; /* of the configuration */
 	int signals[LIBRARY_SIGNALS];
 	size_t n_signals;
 	heed_watch_fn *watch;

@@ -54,7 +54,7 @@ set_failure(struct heed_run *run, int code, const char *class, const char *forma
 {
 	struct heed_buf buf;
 
-	buf_init(&buf, 1024);
+	buf_init(&buf, 0);
 	buf_addv(&buf, format, args);
 	run->code = code;
 	run->class = str_of(class);
@@ -62,17 +62,18 @@ set_failure(struct heed_run *run, int code, const char *class, const char *forma
 	buf_done(&buf);
 }
 
-/* A rule was broken. */
-static int __attribute__((format(printf, 2, 3)))
-misuse(struct heed_run *run, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+tell_misuse(struct heed_run *run, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	set_failure(run, HEED_E_INVALID, CLASS, format, args);
 	va_end(args);
-	return HEED_E_INVALID;
 }
+
+/* A rule was broken: the failure, in words. */
+#define misuse(...) (tell_misuse(__VA_ARGS__), HEED_E_INVALID)
 
 int
 heed_fail(struct heed_run *run, const char *format, ...)

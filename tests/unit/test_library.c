@@ -43,7 +43,8 @@ stage_init(struct stage *stage)
 	memset(stage, 0, sizeof(*stage));
 	(void)snprintf(stage->folder, sizeof(stage->folder), "/tmp/heed-library-XXXXXX");
 	assert_non_null(mkdtemp(stage->folder));
-	(void)snprintf(stage->path, sizeof(stage->path), "%s/heed.yaml", stage->folder);
+	(void)snprintf(stage->path, sizeof(stage->path), "%.63s/heed.yaml",
+	               stage->folder);
 	heed_log(HEED_LOG_SILENT, HEED_LOG_TEXT);
 }
 
@@ -53,7 +54,7 @@ stage_done(struct stage *stage)
 	char command[128];
 
 	heed_close(stage->heed);
-	(void)snprintf(command, sizeof(command), "rm -r %s", stage->folder);
+	(void)snprintf(command, sizeof(command), "rm -r %.63s", stage->folder);
 	assert_int_equal(system(command), 0);
 }
 
@@ -302,6 +303,50 @@ test_flow(void **state)
 	heed_free(text);
 	assert_int_equal(heed_journal(stage.heed, 99, &text, NULL), HEED_E_NOTFOUND);
 	stage_done(&stage);
+}
+
+/* Two in one process, each with its own loop and store. */
+static void *
+run_whole(void *arg)
+{
+	struct stage *stage = arg;
+	int passes = 0;
+	struct teller teller = {0};
+	const struct heed_flow flow = {.name = "whole",
+	                               .version = 1,
+	                               ON("count"),
+	                               QUESTIONS(&add_one),
+	                               EFFECTS(&tell),
+	                               .run = whole,
+	                               .arg = &passes};
+	const struct heed_action action = {
+		.name = "tell", .effect = HEED_KEYED, .perform = perform, .arg = &teller};
+
+	stage_open(stage, CONFIG);
+	add(stage, &flow, &action);
+	stage_serve(stage, 1, "{\"type\": \"count\", \"data\": {\"n\": 1}}");
+	assert_string_equal(stage->state, "done");
+	heed_close(stage->heed);
+	stage->heed = NULL;
+	return NULL;
+}
+
+static void
+test_two_at_once(void **state)
+{
+	struct stage stages[2];
+	pthread_t threads[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		stage_init(&stages[i]);
+		assert_int_equal(pthread_create(&threads[i], NULL, run_whole, &stages[i]),
+		                 0);
+	}
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		stage_done(&stages[i]);
+	}
 }
 
 /* ---- flows that break a rule ------------------------------------------------------- */
@@ -797,6 +842,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flow),
+		cmocka_unit_test(test_two_at_once),
 		cmocka_unit_test(test_broken_rules),
 		cmocka_unit_test(test_handled_failure),
 		cmocka_unit_test(test_problems),
