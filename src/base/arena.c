@@ -137,15 +137,18 @@ struct heed_str
 arena_printf(struct arena *arena, const char *format, ...)
 {
 	va_list args, again;
+	char text[256]; /* most fit, and are formatted once */
 	int len;
 	char *copy;
 
 	va_start(args, format);
 	va_copy(again, args);
-	len = vsnprintf(NULL, 0, format, args);
+	len = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	copy = len < 0 ? NULL : arena_alloc(arena, (size_t)len + 1);
-	if (copy != NULL)
+	if (copy != NULL && (size_t)len < sizeof(text))
+		memcpy(copy, text, (size_t)len + 1);
+	else if (copy != NULL)
 		(void)vsnprintf(copy, (size_t)len + 1, format, again);
 	va_end(again);
 	return copy == NULL ? (struct heed_str){0} : (struct heed_str){copy, (size_t)len};

@@ -100,7 +100,12 @@ void
 buf_addc(struct heed_buf *buf, char c)
 {
 	if (buf->len + 1 >= buf->cap || buf->len >= buf->max || buf->error != 0) {
-		buf_add(buf, (struct heed_str){&c, 1});
+		char *to = buf_reserve(buf, 1);
+
+	if (to == NULL)
+		return;
+	*to = c;
+	buf_commit(buf, 1);
 		return;
 	}
 	buf->data[buf->len++] = c; /* most often there is room */
