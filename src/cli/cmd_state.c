@@ -259,7 +259,7 @@ const struct command cmd_state = {
 	.name = "state",
 	.usage = "[OPTIONS] ENTITY [ID]",
 	.help = "Show the state of an entity, now or earlier; without ID, which ones "
-                "there "
+		"there "
 		"are.",
 	.options = options,
 	.run = run,

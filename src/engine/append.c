@@ -54,7 +54,7 @@ loaded(void *arg, int code, struct stream_state *state, const struct heed_error 
 	entry->folded = state;
 	if (code == 0 && entry->state == ENTRY_INTENDED)
 		code = note_version(entry);
-	if (code != 0) {
+	if (code != 0 && code != HEED_E_NOMEM) { /* for want of memory: once more */
 		entry->state = ENTRY_FAILED;
 		entry->code = code;
 		entry->class = HEED_STR("state");
@@ -396,44 +396,47 @@ append_release(struct entry *entry)
 	entry->append = NULL;
 }
 
-/* It is on disk: its state is the newest, unless others have appended since (it was
+/* The append of the run's batch; a batch has one at most. */
+static struct entry *
+find_writing(const struct run *run)
+{
+	struct entry *entry;
+
+	TAILQ_FOREACH(entry, &run->entries, link)
+	if (entry->append != NULL && entry->writing)
+		return entry;
+	return NULL;
+}
+
+/* When it is on disk its state is the newest, unless others have appended since (it was
  * there already). */
 void
 append_settle(struct run *run, const struct store_result *result)
 {
-	struct streams *streams = run->engine->streams;
 	const struct engine_options *options = &run->engine->options;
-	struct entry *entry;
+	struct entry *entry = find_writing(run);
+	struct append_write *write;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
-		struct append_write *write = entry->append;
-
-		if (write == NULL || !entry->writing)
-			continue;
-		if (result->code != 0) {
-			streams_forget(streams, write->stream);
-			continue;
-		}
-		if (result->appended[0].version == write->after->version)
-			streams_keep(streams, write->after);
-		else
-			streams_forget(streams, write->stream);
-		append_release(entry);
-		if (options->appended != NULL)
-			options->appended(options->arg, run);
-	}
+	if (entry == NULL)
+		return;
+	write = entry->append;
+	if (result->code == 0 && result->appended[0].version == write->after->version)
+		streams_keep(run->engine->streams, write->after);
+	else
+		streams_forget(run->engine->streams, write->stream);
+	if (result->code != 0)
+		return;
+	append_release(entry);
+	if (options->appended != NULL)
+		options->appended(options->arg, run);
 }
 
 bool
 append_conflict(struct run *run, const char *text)
 {
-	struct entry *entry;
+	struct entry *entry = find_writing(run);
 	size_t n_emitted;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->append != NULL && entry->writing)
-		break;
 	if (entry == NULL)
 		return false;
 	n_emitted = entry->append->n_emitted;

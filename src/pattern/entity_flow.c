@@ -383,6 +383,19 @@ tell_rejection(struct deciding *deciding, const struct verdict *verdict)
 	return flow_emit(run, HEED_STR("rejected"), type, deciding->id, data);
 }
 
+/* A name that came from a provider, as an attribute of an event may be. */
+static struct heed_str
+clean(struct arena *arena, struct heed_str name)
+{
+	char *copy = arena_cstr(arena, str_head(name, 100));
+	size_t i;
+
+	for (i = 0; copy != NULL && copy[i] != '\0'; i++)
+		if (copy[i] < 0x20 || copy[i] > 0x7e)
+			copy[i] = '_';
+	return str_of(copy);
+}
+
 static int
 set_members(struct deciding *deciding, const struct asked *asked,
             struct heed_member *members)
@@ -393,7 +406,7 @@ set_members(struct deciding *deciding, const struct asked *asked,
 	struct heed_str run =
 		arena_printf(arena, "%lld", (long long)flow_run_id(deciding->run));
 	const struct heed_member all[ENTITY_AI_MEMBERS] = {
-		{HEED_STR("aimodel"), json_str(asked->model)},
+		{HEED_STR("aimodel"), json_str(clean(arena, asked->model))},
 		{HEED_STR("aiprompthash"), json_str(asked->prompt_hash)},
 		{HEED_STR("aianswerhash"), json_str(asked->answer_hash)},
 		{HEED_STR("aiinputtokens"), json_int(asked->input_tokens)},

@@ -150,6 +150,15 @@ def test_events_carry_who_decided(shop, provider):
     assert not [name for name in json.loads(event[0]) if name.startswith("ai")]
 
 
+def test_a_providers_name_of_its_model_does_no_harm(shop, provider):
+    shop = shop()
+    provider.script([accept(placed(20), model="gpt\n\x01ü" + "x" * 500)])
+    shop.command("place_order", data={"total": 20})
+    shop.settled()
+    (event,) = shop.heed.rows("select body from events where version = 1")
+    assert json.loads(event[0])["aimodel"].startswith("gpt__") and len(event[0]) < 1000
+
+
 def test_rules_decide_without_a_model(shop, provider):
     shop = shop()
     shop.command("cancel_order")
