@@ -2,13 +2,12 @@
  * spend.c - asks and the budgets: which model may be asked, what is reserved for it, what
  * it has cost.
  *
- *	spend_choose     before the gateway: a model that the budgets allow, or the run
- *	                 waits outside of every line
- *	gateway_admit    its turn; it holds nothing of a budget meanwhile
- *	spend_reserve    admitted: the most that this model can cost; refused, it gives
- *its turn back
- *	... committed with the intent, called ...
- *	spend_settle     the reply: what it did cost
+ *	spend_choose   before the gateway: a model that the budgets allow, or the run
+ *	               waits outside of every line
+ *	gateway_admit  its turn; it holds nothing of a budget meanwhile
+ *	spend_reserve  admitted: the most that this model can cost, or back it goes
+ *	  ... committed with the intent, called ...
+ *	spend_settle   the reply: what it did cost
  *
  * So who waits for a model keeps no money from others, and who waits for money keeps no
  * model from them. What a call may have cost although no reply came (cut off, timed out)
@@ -16,7 +15,6 @@
  */
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/money.h"
 #include "engine/core.h"
 
@@ -40,7 +38,7 @@ most_of(struct entry *entry, const struct model *model)
 	                      loop_wall_us(entry->run->engine->loop));
 }
 
-/* ---- refusals ---------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------------- */
 
 /* The first of the budgets to open is what to wait for. */
 static void
@@ -122,8 +120,7 @@ refused(struct entry *entry, enum ledger_answer answer,
 	               : explain(refusal, answer, *model, nano, error);
 }
 
-/* ---- before, at and after the call ---------------------------------------------------
- */
+/* ---- before, at and after the call ---------------------------------------------- */
 
 int
 spend_choose(struct entry *entry, const struct model **model, struct heed_error *error)
@@ -157,6 +154,10 @@ spend_reserve(struct entry *entry, const struct model **model, struct heed_error
 	enum ledger_answer answer;
 	int64_t nano = 0;
 
+	if (name.data == NULL) {
+		ask_cancel(entry);
+		return error_nomem(error);
+	}
 	if (!ticket_free_of_charge(entry->ticket))
 		nano = most_of(entry, asked);
 	answer = ledger_ask(ledger, &call, nano, &refusal);
@@ -208,7 +209,7 @@ spend_drop(struct entry *entry)
 		entry->reserved_nano = 0;
 }
 
-/* ---- waiting ----------------------------------------------------------------------- */
+/* ---- waiting -------------------------------------------------------------------- */
 
 static void
 let_go(void *arg)
@@ -231,8 +232,7 @@ spend_wait(struct run *run)
 	return run->due_us >= run->held_until_us;
 }
 
-/* ---- the list of budgets ------------------------------------------------------------
- */
+/* ---- the list of budgets -------------------------------------------------------- */
 
 static int
 add_usage(void *arg, const struct store_usage *usage)
