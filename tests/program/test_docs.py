@@ -59,3 +59,17 @@ def test_configurations_are_right(text, tmp_path):
     done = subprocess.run([HEED, "check", path], env={**os.environ, **variables},
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def anchors(page):
+    """Those that a page's headings have on the web."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "ARCHITECTURE.md"], ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)", page.read_text()):
+        there = page.parent / target if target else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), anchor
