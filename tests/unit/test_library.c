@@ -338,8 +338,9 @@ test_two_at_once(void **state)
 	pthread_t threads[2];
 	int i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 2; i++)
 		stage_init(&stages[i]);
+	for (i = 0; i < 2; i++) {
 		assert_int_equal(pthread_create(&threads[i], NULL, run_whole, &stages[i]),
 		                 0);
 	}
