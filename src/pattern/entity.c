@@ -204,8 +204,7 @@ const struct option entity_options[] = {
          .offset = offsetof(struct entity, on_failure),
          .names = flow_on_failure_names,
          .fallback = "pass",
-         .help = "block: after a dead letter, later commands with its key wait until it "
-                 "is redriven or dropped; pass: they do not"},
+         .help = FLOW_ON_FAILURE_HELP},
 	{.name = "decide",
          .kind = OPTION_RECORD,
          .offset = offsetof(struct entity, decide),
