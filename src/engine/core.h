@@ -228,7 +228,7 @@ struct engine {
 	int64_t commits;  /* under way */
 	int64_t troubled; /* runs that have something to try again */
 	bool started, draining, paused;
-	bool closing; /* nothing goes on, what is being written ends */
+	bool closing;       /* nothing goes on, what is being written ends */
 	bool store_failing; /* told */
 	struct loop_timer dispatch_timer;
 	struct loop_timer care_timer;
@@ -261,6 +261,9 @@ struct run *run_new(struct engine *engine, struct definition *definition,
 void run_free(struct run *run);
 /* In memory; NULL when it is not. */
 struct run *run_find(struct engine *engine, int64_t id);
+/* What orders it; copied, and not onto the arena, of which a run that waits in a queue
+ * has none. HEED_E_NOMEM. */
+int run_set_key(struct run *run, struct heed_str key);
 void run_set_state(struct run *run, enum run_state state);
 /* Call the flow once; what it decided is here, not yet written. */
 void run_pass(struct run *run);

@@ -79,7 +79,7 @@ make_run(struct forking *forking)
 	if (run == NULL)
 		return HEED_E_NOMEM;
 	forking->run = run;
-	run->key = arena_str(&run->arena, old->key);
+	HEED_TRY(run_set_key(run, old->key));
 	HEED_TRY(add_note(run, forking->fork->note));
 	TAILQ_FOREACH(entry, &old->entries, link)
 	if (entry->state == ENTRY_DONE &&

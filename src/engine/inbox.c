@@ -52,6 +52,21 @@ depth_max(const struct engine *engine, const struct event *event)
 }
 
 static int
+take_key(struct run *run, struct heed_error *error)
+{
+	struct heed_str key;
+	struct arena scratch;
+	int r;
+
+	arena_init(&scratch, 0);
+	r = inbox_key(run->definition, run->event->event.root, &scratch, &key, error);
+	if (r == 0)
+		r = run_set_key(run, key);
+	arena_done(&scratch);
+	return r;
+}
+
+static int
 start_run(struct engine *engine, struct definition *definition, struct event_ref *event,
           const struct heed_error *wrong, struct run_list *runs)
 {
@@ -62,7 +77,7 @@ start_run(struct engine *engine, struct definition *definition, struct event_ref
 	if (run == NULL)
 		return HEED_E_NOMEM;
 	TAILQ_INSERT_TAIL(runs, run, batched);
-	r = inbox_key(definition, event->event.root, &run->arena, &run->key, &error);
+	r = take_key(run, &error);
 	if (r == HEED_E_NOMEM)
 		return r;
 	if (wrong != NULL)

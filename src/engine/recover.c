@@ -131,14 +131,14 @@ recover_run(struct recovery *recovery, const struct store_run *row,
 	definition_drop(engine, definition);
 	if (run == NULL)
 		return error_nomem(recovery->error);
-	run->key = arena_str(&run->arena, row->key);
+	recovery->run = run;
+	HEED_TRY(run_set_key(run, row->key));
 	run->created_us = row->created_us;
 	/* What it waited for in a budget may be there by now: it asks again. */
 	run->due_us = str_is(row->class, "budget") ? 0 : row->due_us;
 	run->redrives = row->redrives;
 	run->stored_state = row->state;
 	run->dirty = false;
-	recovery->run = run;
 	recovery->patched = (struct heed_str){NULL, 0};
 	HEED_TRY(store_read_journal(engine->options.store, run->id, load_entry, recovery,
 	                            recovery->error));

@@ -106,7 +106,22 @@ run_free(struct run *run)
 	event_unref(run->event);
 	definition_drop(engine, run->definition);
 	arena_done(&run->arena);
+	mem_free((char *)run->key.data);
 	mem_free(run);
+}
+
+int
+run_set_key(struct run *run, struct heed_str key)
+{
+	char *copy;
+
+	if (key.len == 0)
+		return 0;
+	copy = mem_copy(key.data, key.len);
+	if (copy == NULL)
+		return HEED_E_NOMEM;
+	run->key = (struct heed_str){copy, key.len};
+	return 0;
 }
 
 struct run *
