@@ -118,6 +118,9 @@ cli_parse(const struct command *command, int argc, char **argv, struct cli_args 
 			ret_args->words[ret_args->n_words++] = argv[i];
 		}
 	}
+	if (ret_args->n_words > command->words_max)
+		return cli_misused(ret_args, NULL, "\"%s\" is too much",
+		                   ret_args->words[command->words_max]);
 	return 0;
 }
 
@@ -185,6 +188,8 @@ cli_fail(const struct cli_args *args, const struct heed_error *error)
 	switch (error->code) {
 	case HEED_E_CONFIG:
 		return CLI_CONFIG;
+	case CLI_E_USAGE:
+		return CLI_USAGE;
 	case HEED_E_BUSY:
 	case HEED_E_TIMEOUT:
 	case HEED_E_LOCKED:

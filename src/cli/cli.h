@@ -16,6 +16,10 @@
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_BUSY = 75, CLI_CONFIG = 78 };
 
+/* A failure of heed's own kind: the value of an option cannot be. Ends with CLI_USAGE. */
+#define CLI_E_USAGE (-1000)
+#define CLI_ANY_WORDS 1000000
+
 struct cli_option {
 	const char
 		*name; /* "--json"; an option with `value` takes the next word or =... */
@@ -29,6 +33,7 @@ struct command {
 	const char *help;                  /* one sentence */
 	const struct cli_option *options;  /* NULL-terminated by name; NULL for none */
 	int (*run)(int argc, char **argv); /* NULL when it has only subcommands */
+	int words_max;                     /* words that are no option; CLI_ANY_WORDS */
 	/* "dlq ls": commands below this one, NULL-terminated; or NULL. With a `run` of
 	 * its own as well it is that which looks for them. */
 	const struct command *const *subs;

@@ -98,6 +98,7 @@ run(int argc, char **argv)
 const struct command cmd_backup = {
 	.name = "backup",
 	.usage = "[OPTIONS] FILE",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Copy the store as it is at this moment into a file, also while heed "
 		"runs.",
 	.options = options,

@@ -59,6 +59,7 @@ run(int argc, char **argv)
 const struct command cmd_check = {
 	.name = "check",
 	.usage = "[--json] [FILE]",
+	.words_max = 1,
 	.help = "Check a configuration whole and report every problem with its place. "
 		"Exit 78 "
 		"when there are any.",

@@ -46,16 +46,16 @@ read_by(struct heed_str list, struct usage_query *query, struct heed_error *erro
 		while (usage_by_names[i] != NULL && !str_is(word, usage_by_names[i]))
 			i++;
 		if (usage_by_names[i] == NULL) {
-			(void)error_set(error, HEED_E_INVALID,
-			                "--by does not take \"%.*s\"", STR_ARG(word));
+			(void)error_set(error, CLI_E_USAGE, "--by does not take \"%.*s\"",
+			                STR_ARG(word));
 			error_hint(error, near != NULL ? "did you mean %s?" : "%s",
 			           near != NULL ? near
 			                        : "type, reaction, model, asked, hour, "
 			                          "day or month");
-			return HEED_E_INVALID;
+			return CLI_E_USAGE;
 		}
 		if (query->n_by == USAGE_BY_MAX)
-			return error_set(error, HEED_E_INVALID, "--by: too many");
+			return error_set(error, CLI_E_USAGE, "--by: too many");
 		query->by[query->n_by++] = (enum usage_by)i;
 	}
 	return 0;

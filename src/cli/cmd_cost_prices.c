@@ -232,6 +232,7 @@ run(int argc, char **argv)
 const struct command cmd_cost_prices = {
 	.name = "cost prices",
 	.usage = "[--config FILE] [NAME...]",
+	.words_max = CLI_ANY_WORDS,
 	.help = "List the prices that are built in, with their days and sources, or "
 		"those "
 		"of a configuration's models.",

@@ -259,6 +259,7 @@ run(int argc, char **argv)
 const struct command cmd_dev = {
 	.name = "dev",
 	.usage = "[--send EVENTS [--once]] [--json] [FILE]",
+	.words_max = 1,
 	.help = "Run for development: see each event's decision; models whose key is not "
 		"set are stood in for; a changed file is taken up.",
 	.options = options,

@@ -183,6 +183,7 @@ run(int argc, char **argv)
 const struct command cmd_docs = {
 	.name = "docs",
 	.usage = "[--markdown | --json | --schema] [TOPIC...]",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Show what can be configured: names, defaults, bounds, meaning.",
 	.options = options,
 	.run = run,

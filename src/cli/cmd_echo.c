@@ -40,6 +40,7 @@ run(int argc, char **argv)
 const struct command cmd_echo = {
 	.name = "echo",
 	.usage = "[--diff] [--json] [FILE]",
+	.words_max = 1,
 	.help = "Print the configuration as it was understood: anchors and merges "
 		"resolved, "
 		"${...} left as written.",

@@ -43,7 +43,7 @@ look(const struct cli_args *args, struct store *store, struct heed_error *error)
 	int64_t run;
 	int r;
 
-	if (args->n_words != 1)
+	if (args->n_words != 1 || args->words[0][0] == '\0')
 		return cli_misused(
 			args,
 			"heed explain 17, or heed explain EVENT-ID; heed runs and "
@@ -69,6 +69,7 @@ run(int argc, char **argv)
 const struct command cmd_explain = {
 	.name = "explain",
 	.usage = "[--full | --brief | --json] RUN | EVENT-ID",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Show the whole chain that a run or an event belongs to: prompts, "
 		"answers, "
 		"checks, effects, tokens, cost, times.",

@@ -21,6 +21,7 @@ run(int argc, char **argv)
 const struct command cmd_reload = {
 	.name = "reload",
 	.usage = "[--json] [FILE]",
+	.words_max = 1,
 	.help = "Have the running heed take up its changed configuration: checked whole, "
 		"applied at once or not at all.",
 	.options = options,

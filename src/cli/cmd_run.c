@@ -59,6 +59,7 @@ run(int argc, char **argv)
 const struct command cmd_run = {
 	.name = "run",
 	.usage = "[--json] [--once] [FILE]",
+	.words_max = 1,
 	.help = "Run: take events, react, until SIGTERM (or, with --once, until all that "
 		"is there is handled); what is unfinished goes on at the next start.",
 	.options = options,

@@ -4,13 +4,15 @@
  */
 #include <stdio.h>
 
+#include "base/error.h"
 #include "cli/look.h"
 #include "cli/out.h"
 #include "cli/record.h"
 
 static const struct cli_option options[] = {
 	CLI_CONFIG_OPTION,
-	{"--state", "NAMES", "ready, active, waiting, held, done, dead (comma list)"},
+	{"--state", "NAMES",
+         "ready, active, waiting, held, done, dead, dropped (comma list)"},
 	{"--reaction", "NAME", "of this reaction only"},
 	{"--type", "TYPE", "of events of this type only"},
 	CLI_PERIOD_OPTIONS,
@@ -57,6 +59,23 @@ print_row(void *arg, const struct store_run *run, const struct store_event *even
 	return cli_print(&buf);
 }
 
+/* Before anything is printed. */
+static int
+check_states(struct heed_str names, struct heed_error *error)
+{
+	while (names.len > 0) {
+		struct heed_str name = str_trim(str_cut(&names, ','));
+
+		if (store_run_state_find(name) >= 0)
+			continue;
+		(void)error_set(error, CLI_E_USAGE, "there is no state \"%.*s\"",
+		                STR_ARG(name));
+		error_hint(error, "ready, active, waiting, held, done, dead or dropped");
+		return CLI_E_USAGE;
+	}
+	return 0;
+}
+
 static int
 look(const struct cli_args *args, struct store *store, struct heed_error *error)
 {
@@ -68,6 +87,7 @@ look(const struct cli_args *args, struct store *store, struct heed_error *error)
 	};
 
 	HEED_TRY(cli_filter(args, &filter, error));
+	HEED_TRY(check_states(str_of(filter.states), error));
 	if (!cli_has(args, "--json"))
 		printf("   run  state    reaction             event type             "
 		       "event id         tokens  cost\n");

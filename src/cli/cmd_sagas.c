@@ -229,6 +229,7 @@ run_show(int argc, char **argv)
 static const struct command sagas_show = {
 	.name = "sagas show",
 	.usage = "SAGA",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Show one saga: its steps, attempts, choices with their reasons, times, "
 		"costs.",
 	.options = show_options,
@@ -389,6 +390,7 @@ tell(const struct command *command, int argc, char **argv, const char *verb,
 	static const struct command sagas_##id = {                                       \
 		.name = "sagas " word,                                                   \
 		.usage = words,                                                          \
+		.words_max = CLI_ANY_WORDS,                                              \
 		.help = text,                                                            \
 		.options = of_##id,                                                      \
 		.run = run_##id,                                                         \

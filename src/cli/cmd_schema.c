@@ -239,6 +239,7 @@ run_test(int argc, char **argv)
 static const struct command schema_check = {
 	.name = "schema check",
 	.usage = "[OPTIONS] FILE [INSTANCE...]",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Is it a schema, as heed reads answer schemas, and do the instances fit?",
 	.options = check_options,
 	.run = run_check,
@@ -247,8 +248,9 @@ static const struct command schema_check = {
 static const struct command schema_test = {
 	.name = "schema test",
 	.usage = "[OPTIONS] FILE...",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Run cases in the shape of the JSON-Schema-Test-Suite; the count is "
-                "last.",
+		"last.",
 	.options = test_options,
 	.run = run_test,
 };

@@ -358,6 +358,7 @@ run(int argc, char **argv)
 const struct command cmd_send = {
 	.name = "send",
 	.usage = "--type TYPE [--data JSON] [OPTIONS] | FILE...",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Send events: one from its parts, or a file's (one JSON object a line, - "
 		"for "
 		"standard input). They are on disk when it ends.",

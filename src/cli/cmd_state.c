@@ -236,8 +236,6 @@ run(int argc, char **argv)
 
 	if (r != 0 || args.command == NULL)
 		return r;
-	if (args.n_words > 2)
-		return cli_misused(&args, "heed state ENTITY ID", "too many words");
 	r = app_load(&app, cli_config(&args), &error);
 	if (r == 0 || r == HEED_E_CONFIG)
 		definition = args.n_words > 0 ? find_entity(&app, args.words[0]) : NULL;
@@ -258,6 +256,7 @@ run(int argc, char **argv)
 const struct command cmd_state = {
 	.name = "state",
 	.usage = "[OPTIONS] ENTITY [ID]",
+	.words_max = 2,
 	.help = "Show the state of an entity, now or earlier; without ID, which ones "
 		"there "
 		"are.",

@@ -223,6 +223,7 @@ run(int argc, char **argv)
 const struct command cmd_test = {
 	.name = "test",
 	.usage = "[OPTIONS] [CASES...]",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Run the cases beside a configuration (heed.test.yaml): an event in, "
 		"scripted or recorded answers, and what must come of it.",
 	.options = options,

@@ -142,10 +142,6 @@ run(int argc, char **argv)
 
 	if (r != 0 || args.command == NULL)
 		return r;
-	if (args.n_words > 1)
-		return cli_misused(
-			&args, "for example: heed verify shop-backup.db",
-			"name one file, or none for the configuration's store");
 	r = find_place(&args, &app, &place);
 	if (r == 0)
 		r = verify(&args, place, &error);
@@ -158,6 +154,7 @@ run(int argc, char **argv)
 const struct command cmd_verify = {
 	.name = "verify",
 	.usage = "[OPTIONS] [FILE]",
+	.words_max = 1,
 	.help = "Look whether a store is right: the file, and what its rows promise each "
 		"other. FILE is a copy; without it, the configuration's.",
 	.options = options,

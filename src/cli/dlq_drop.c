@@ -42,6 +42,7 @@ run(int argc, char **argv)
 const struct command dlq_drop = {
 	.name = "dlq drop",
 	.usage = "RUN... | GROUP | --reaction NAME ... --reason TEXT",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Drop dead letters: nothing is to come of them, and the record says why.",
 	.options = options,
 	.run = run,

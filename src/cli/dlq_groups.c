@@ -185,8 +185,6 @@ look(const struct cli_args *args, struct store *store, struct heed_error *error)
 	struct grouping grouping = {.n = 0};
 	int r;
 
-	if (args->n_words > 0)
-		return cli_misused(args, NULL, "\"%s\" is too much", args->words[0]);
 	arena_init(&grouping.arena, 0);
 	progress_begin(&grouping.progress, "reading", 0);
 	r = store_read_runs(store, &dead, add_run, &grouping, error);

@@ -63,8 +63,6 @@ print_job(void *arg, const struct store_job *job)
 static int
 look(const struct cli_args *args, struct store *store, struct heed_error *error)
 {
-	if (args->n_words > 0)
-		return cli_misused(args, NULL, "\"%s\" is too much", args->words[0]);
 	if (!cli_has(args, "--json"))
 		printf(" job  state      begun                     runs\n");
 	return store_read_jobs(store, 0, -1, print_job, (void *)args, error);
@@ -136,6 +134,7 @@ run_cancel(int argc, char **argv)
 const struct command dlq_cancel = {
 	.name = "dlq cancel",
 	.usage = "JOB",
+	.words_max = CLI_ANY_WORDS,
 	.help = "End a redrive before its end; what it did stays.",
 	.options = options,
 	.run = run_cancel,

@@ -120,6 +120,7 @@ run(int argc, char **argv)
 const struct command dlq_ls = {
 	.name = "dlq ls",
 	.usage = "[GROUP] [OPTIONS]",
+	.words_max = CLI_ANY_WORDS,
 	.help = "List dead letters and held runs, the newest first.",
 	.options = options,
 	.run = run,

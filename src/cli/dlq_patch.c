@@ -40,6 +40,7 @@ run(int argc, char **argv)
 const struct command dlq_patch = {
 	.name = "dlq patch",
 	.usage = "RUN... | GROUP | --reaction NAME ... JQ",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Change the events of dead letters by a jq program that sees the event "
 		"(.type, .data) and gives the new one; then redrive them.",
 	.options = options,

@@ -89,6 +89,7 @@ run(int argc, char **argv)
 const struct command dlq_redrive = {
 	.name = "dlq redrive",
 	.usage = "RUN... | GROUP | --reaction NAME ... [OPTIONS]",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Have dead letters go on. Says beforehand how many and what it may cost; "
 		"answers paid for are used again, the order per key is kept.",
 	.options = options,

@@ -120,6 +120,7 @@ run(int argc, char **argv)
 const struct command dlq_show = {
 	.name = "dlq show",
 	.usage = "[--brief | --json] RUN",
+	.words_max = CLI_ANY_WORDS,
 	.help = "Show one dead letter: its cause, every attempt, prompt and raw reply, "
 		"and "
 		"what can be done.",

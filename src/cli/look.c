@@ -22,7 +22,7 @@ cli_filter(const struct cli_args *args, struct store_filter *filter,
 	filter->limit = 50;
 	if (limit != NULL &&
 	    (str_to_i64(str_of(limit), &filter->limit) < 0 || filter->limit < 0))
-		return error_set(error, HEED_E_INVALID,
+		return error_set(error, CLI_E_USAGE,
 		                 "--limit takes a number, 0 for all, not \"%s\"", limit);
 	return 0;
 }

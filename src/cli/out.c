@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "cli/cli.h"
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
@@ -239,9 +240,9 @@ out_read_time(const char *option, const char *text, int64_t *ret_us,
 	buf_done(&buf);
 	if (r == 0)
 		return 0;
-	(void)error_set(error, HEED_E_INVALID, "%s does not take \"%s\"", option, text);
+	(void)error_set(error, CLI_E_USAGE, "%s does not take \"%s\"", option, text);
 	error_hint(error,
 	           "a length of time before now (90m, 2h, 7d), a date (2026-11-24), "
 	           "or a time (2026-11-24T09:30:00Z)");
-	return HEED_E_INVALID;
+	return CLI_E_USAGE;
 }

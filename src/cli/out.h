@@ -39,7 +39,7 @@ void out_counted(struct heed_buf *buf, int64_t n, const char *noun);
 void out_age(struct heed_buf *buf, int64_t then_us);
 
 /* A point in time as a user gives it: RFC 3339, a date, or a length of time before now
- * ("2h"). HEED_E_INVALID with words that name `option`. */
+ * ("2h"). CLI_E_USAGE with words that name `option`. */
 int out_read_time(const char *option, const char *text, int64_t *ret_us,
                   struct heed_error *error);
 

@@ -36,7 +36,7 @@ renew_engine(struct intake *intake, struct heed_error *error)
 	engine_free(intake->engine);
 	intake->engine = NULL;
 	intake->n = 0;
-	settings.limits.queue_depth = INT64_MAX / 2;
+	settings.limits.queue_depth = INT64_MAX / 16 /* tenths of it are taken */;
 	if (engine_new(&settings, &intake->engine) < 0)
 		return error_nomem(error);
 	return engine_define(intake->engine, app->definitions, app->n_definitions, error);

@@ -69,7 +69,7 @@ def test_a_wrong_file(heed, command):
     for part in ["heed.yaml:12:", 'did you mean "prompt"?', 'did you mean "on"?', "problems in heed.yaml"]:
         assert part in done.stderr
     missing = heed.command(command, "nowhere.yaml", check=False)
-    assert missing.returncode == 1 and "nowhere.yaml" in missing.stderr and "heed check FILE" in missing.stderr
+    assert missing.returncode == 1 and "nowhere.yaml" in missing.stderr and "--config FILE" in missing.stderr
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,23 @@ def on_terminal(heed, *words, **env):
     os.close(master)
     process.wait(timeout=20)
     return said.decode()
+
+
+@pytest.mark.parametrize("words, says", [
+    (["runs", "dead"], '"dead" is too much'),
+    (["check", "heed.yaml", "other.yaml"], '"other.yaml" is too much'),
+    (["version", "now"], '"now" is too much'),
+    (["runs", "--limit", "-1"], "--limit takes a number"),
+    (["runs", "--since", "2026-13-45"], "--since does not take"),
+    (["runs", "--state", "dead,gone"], 'there is no state "gone"'),
+    (["cost", "--by", "foo"], "--by does not take"),
+    (["explain", ""], "name one run or one event"),
+])
+def test_wrong_usage_says_so_and_prints_nothing(heed, words, says):
+    heed.start()
+    heed.stop()
+    done = heed.command(*words, check=False)
+    assert done.returncode == 2 and says in done.stderr and done.stdout == ""
 
 
 def test_colours_are_for_terminals(heed):
