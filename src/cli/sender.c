@@ -88,6 +88,14 @@ post(struct sender *sender, const struct event *events, size_t n, struct sent *s
 	if (r == 0) {
 		sent->accepted += json_get_int(answer, "accepted", 0);
 		sent->duplicates += json_get_int(answer, "duplicates", 0);
+	} else if (r == HEED_E_NETWORK && n == 1) {
+		error_hint(error,
+		           "it may be on disk all the same; sent again with --id %.*s it "
+		           "counts once",
+		           STR_ARG(events[0].id));
+	} else if (r == HEED_E_NETWORK) {
+		error_hint(error, "some may be on disk all the same; those that have an "
+		                  "id count once when they are sent again");
 	}
 	arena_done(&arena);
 	return r;

@@ -309,6 +309,26 @@ def test_a_stale_socket_is_replaced_and_other_files_are_not(heed):
     assert path.read_text() == "mine"
 
 
+def received(server):
+    """What a connection sends first; then it ends without an answer, as after a kill."""
+    with server.accept()[0] as connection:
+        return connection.recv(65536)
+
+
+def test_an_answer_that_never_came_leaves_open_whether_it_is_stored(heed, monkeypatch):
+    monkeypatch.chdir(heed.folder)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind("shop.db.sock")
+        other.listen()
+        sending = subprocess.Popen([HEED, "send", "--type", "a", "--id", "a-1"], text=True,
+                                   stderr=subprocess.PIPE)
+        other.settimeout(20)
+        while b"POST /events" not in received(other):
+            pass  # it looks first whether somebody is there
+    said = sending.communicate(timeout=20)[1]
+    assert sending.returncode == 1 and "sent again with --id a-1 it counts once" in said
+
+
 def test_a_socket_that_was_asked_for_must_be_there(heed):
     (heed.folder / "taken").write_text("mine")
     heed.config.write_text(CONFIG + "admin: {socket: taken}\n")
