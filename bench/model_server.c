@@ -1,11 +1,10 @@
 /*
- * model_server.c - a model that answers at once, or after a fixed delay, for measuring
- *its callers: one thread, epoll, keep-alive, ten thousand connections and more.
+ * model_server.c - a model that answers at once, or after a fixed delay, for measuring its
+ * callers: one thread, epoll, keep-alive, ten thousand connections and more.
  *
  * The delay is the same for all, so waiting replies form one queue in order of arrival.
  *
- *	usage: model_server DELAY_MS      prints its port, ends when its standard input
- *does
+ *	usage: model_server DELAY_MS      prints its port, ends when its standard input does
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -58,13 +57,13 @@ make_reply(void)
 {
 	static const char body[] =
 		"{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":"
-	        "1750000000,"
+		"1750000000,"
 		"\"model\":\"gpt-4o-mini-2024-07-18\",\"choices\":[{\"index\":0,"
-	        "\"message\":{"
+		"\"message\":{"
 		"\"role\":\"assistant\",\"content\":\"{\\\"segment\\\":\\\"smb\\\","
-	        "\\\"potential\\\":"
+		"\\\"potential\\\":"
 		"\\\"high\\\"}\",\"refusal\":null},\"finish_reason\":\"stop\"}],"
-	        "\"usage\":{"
+		"\"usage\":{"
 		"\"prompt_tokens\":120,\"completion_tokens\":14,\"total_tokens\":134}}";
 
 	reply_len =

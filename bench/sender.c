@@ -1,9 +1,8 @@
 /*
- * sender.c - events over HTTP as fast as they are taken: batches on a few kept
- *connections, each with its next batch ready when the answer to the last one comes.
+ * sender.c - events over HTTP as fast as they are taken: batches on a few kept connections,
+ * each with its next batch ready when the answer to the last one comes.
  *
- *	usage: sender PORT EVENTS BATCH CONNECTIONS [FIRST_ID]      prints JSON: accepted,
- *seconds
+ *	usage: sender PORT EVENTS BATCH CONNECTIONS [FIRST_ID]      prints JSON: accepted, seconds
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>

@@ -2,10 +2,11 @@
  * streams.c - heed's event log measured from inside: appends, replay, states, and beside
  * the replay the bare loop that reads and parses the same rows.
  *
- *	usage: streams append FILE EVENTS STREAMS     a transaction an event, 800 under
- *way streams replay FILE                    fold stream s/0 from its first event streams
- *read FILE                      the same rows, read and parsed only streams snapshot FILE
- *fold, then keep a snapshot streams state FILE                     fold from the snapshot
+ *	streams append FILE EVENTS STREAMS   a transaction an event, 800 under way
+ *	streams replay FILE                  fold stream s/0 from its first event
+ *	streams read FILE                    the same rows, read and parsed only
+ *	streams snapshot FILE                fold, then keep a snapshot
+ *	streams state FILE                   fold from the snapshot
  *
  * Prints JSON: events, seconds.
  */

@@ -3,8 +3,7 @@
  * anything that makes them durable. One thread, epoll, several multi handles of 128
  * transfers each (libcurl's cost grows with the transfers on one), handles used again.
  *
- *	usage: curl_multi URL CALLS IN_FLIGHT      prints JSON: calls, seconds, cpu,
- *peak_kib
+ *	usage: curl_multi URL CALLS IN_FLIGHT      prints JSON: calls, seconds, cpu, peak_kib
  */
 #include <curl/curl.h>
 #include <stdint.h>
@@ -32,12 +31,12 @@ static struct curl_slist *headers;
 
 static const char body[] =
 	"{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"user\",\"content\":"
-        "\"Analyze this "
+	"\"Analyze this "
 	"customer data and provide enrichment:\\n{\\\"id\\\":12345,\\\"email\\\":"
 	"\\\"someone@example.com\\\",\\\"employees\\\":120,\\\"note\\\":\\\"bench\\\"}\"}"
-        "],"
+	"],"
 	"\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":"
-        "\"answer\","
+	"\"answer\","
 	"\"strict\":true,\"schema\":{\"type\":\"object\",\"additionalProperties\":false,"
 	"\"required\":[\"segment\",\"potential\"],\"properties\":{\"segment\":{\"enum\":"
 	"[\"enterprise\",\"smb\"]},\"potential\":{\"enum\":[\"high\",\"low\"]}}}}}}";

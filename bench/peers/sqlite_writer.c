@@ -2,11 +2,10 @@
  * sqlite_writer.c - the bare limit of durable rows: SQLite alone (WAL, synchronous=FULL)
  * writes rows of heed's shape in transactions of GROUP rows' worth of events.
  *
- * "events": per event a row of events, as an append to a stream. "intake": and one of
- *dedup. "runs": and one of runs.
+ * "events": per event a row of events, as an append to a stream. "intake": and one of dedup.
+ * "runs": and one of runs.
  *
- *	usage: sqlite_writer FILE events|intake|runs EVENTS GROUP      prints JSON:
- *events, seconds, cpu
+ *	usage: sqlite_writer FILE events|intake|runs EVENTS GROUP      prints JSON: events, seconds, cpu
  */
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -67,17 +66,17 @@ number(sqlite3_stmt *statement, int at, int64_t value)
 
 static const char schema[] =
 	"pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint "
-        "= 4000;"
+	"= 4000;"
 	"create table events(seq integer primary key, source text, id text, type text,"
 	" subject text, time_us integer, received_us integer, depth integer,"
 	" parent_run integer, trace text, body text);"
 	"create index events_type on events(type, seq); create index events_id on "
-        "events(id);"
+	"events(id);"
 	"create index events_received on events(received_us);"
 	"create table dedup(hash blob primary key, at_us integer) without rowid;"
 	"create index dedup_at on dedup(at_us);"
 	"create table runs(id integer primary key, event_seq integer, flow text, name "
-        "text,"
+	"text,"
 	" definition text, key text, state integer, due_us integer, created_us integer,"
 	" updated_us integer, class text, text text, step text);"
 	"create index runs_event on runs(event_seq);"
@@ -99,9 +98,9 @@ write_event(int64_t n)
 		body, sizeof(body),
 		"{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"/crm\",\"type\":"
 		"\"customer_created\",\"time\":\"2026-11-25T00:00:00Z\",\"data\":{\"id\":"
-	        "%s,"
+		"%s,"
 		"\"email\":\"someone@example.com\",\"employees\":120,\"note\":\"bench\"}"
-	        "}",
+		"}",
 		id, id);
 	number(events, 1, n);
 	text(events, 2, "/crm");

@@ -102,10 +102,10 @@ buf_addc(struct heed_buf *buf, char c)
 	if (buf->len + 1 >= buf->cap || buf->len >= buf->max || buf->error != 0) {
 		char *to = buf_reserve(buf, 1);
 
-	if (to == NULL)
-		return;
-	*to = c;
-	buf_commit(buf, 1);
+		if (to == NULL)
+			return;
+		*to = c;
+		buf_commit(buf, 1);
 		return;
 	}
 	buf->data[buf->len++] = c; /* most often there is room */

@@ -57,7 +57,7 @@ detect_word(char c)
 	return detect_digit(c) || is_letter(c) || (unsigned char)c >= 0x80;
 }
 
-/* ---- mail addresses --------------------------------------------------------------- */
+/* ---- mail addresses ---------------------------------------------------------------- */
 
 /* Of what RFC 5321 allows, what addresses have that people use; not what stands around
  * them in URLs, quotes and templates. */
@@ -117,7 +117,7 @@ email_length(struct heed_str text, size_t at, size_t *ret_run)
 	return domain > 0 ? i + at_sign(text, i) + domain - at : 0;
 }
 
-/* ---- IBANs ------------------------------------------------------------------------ */
+/* ---- IBANs ------------------------------------------------------------------------- */
 
 /* Length of a country's IBANs, or 0. */
 static size_t
@@ -182,7 +182,7 @@ iban_length(struct heed_str text, size_t at)
 	return rest == 1 && !detect_word(detect_at(text, i)) ? i - at : 0;
 }
 
-/* ---- cards ------------------------------------------------------------------------ */
+/* ---- cards ------------------------------------------------------------------------- */
 
 #define CARD_MIN 13
 #define CARD_MAX 19
@@ -226,7 +226,7 @@ card_length(struct heed_str text, size_t at)
 	return found;
 }
 
-/* ---- network addresses ------------------------------------------------------------ */
+/* ---- network addresses ------------------------------------------------------------- */
 
 static size_t
 ipv4_length(struct heed_str text, size_t at)
@@ -301,7 +301,7 @@ address_length(struct heed_str text, size_t at)
 	return len > 0 ? len : ipv4_length(text, at);
 }
 
-/* ---- all of them ------------------------------------------------------------------ */
+/* ---- all of them ------------------------------------------------------------------- */
 
 /* What is no mail address and starts at `at`, where a word may start. */
 static size_t

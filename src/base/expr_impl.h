@@ -23,7 +23,7 @@
 
 struct jq_state;
 
-/* ---- tokens -------------------------------------------------------------------- */
+/* ---- tokens ------------------------------------------------------------------------ */
 
 /* Operators of one character are their own kind. */
 enum token_kind {
@@ -80,7 +80,7 @@ bool expr_lex_is_key(const struct tokens *tokens, size_t i);
 int expr_fail(struct heed_error *error, struct heed_str whole, size_t at,
               const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* ---- trees --------------------------------------------------------------------- */
+/* ---- trees ------------------------------------------------------------------------- */
 
 enum node_op {
 	N_CONST,
@@ -157,7 +157,7 @@ int expr_parse(struct arena *arena, const struct tokens *tokens, size_t begin, s
 int
 expr_lex_roots(const struct tokens *tokens, struct heed_str whole, struct roots *roots);
 
-/* ---- evaluation ---------------------------------------------------------------- */
+/* ---- evaluation -------------------------------------------------------------------- */
 
 struct eval {
 	struct arena *arena;
@@ -190,7 +190,7 @@ struct heed_json expr_real(double value);
 /* The start of the value's JSON, as jq quotes it in its messages. NUL-terminated. */
 const char *expr_brief(char place[EXPR_BRIEF_SIZE], struct heed_json value);
 
-/* ---- sets ---------------------------------------------------------------------- */
+/* ---- sets -------------------------------------------------------------------------- */
 
 struct expr {
 	struct expr_set *set;
@@ -263,7 +263,7 @@ int expr_words(const struct expr *expr, size_t at, struct heed_str text,
 int expr_input_write(struct heed_buf *buf, const struct expr *expr,
                      struct heed_json input, struct heed_error *error);
 
-/* ---- the worker process (expr_worker.c, expr_serve.c) ----------------------------- */
+/* ---- the worker process (expr_worker.c, expr_serve.c) ------------------------------ */
 
 enum worker_verdict {
 	WORKER_VALUE, /* the text is the first output */

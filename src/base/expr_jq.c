@@ -19,7 +19,7 @@
 
 #define PROGRAM_MAX (32 * 1024 * 1024)
 
-/* ---- compile ------------------------------------------------------------------- */
+/* ---- compile ----------------------------------------------------------------------- */
 
 /* The first message of a compilation. */
 struct message {
@@ -246,7 +246,7 @@ expr_jq_free(struct expr_set *set)
 	set->n_programs = set->cap_programs = 0;
 }
 
-/* ---- evaluate ------------------------------------------------------------------ */
+/* ---- evaluate ---------------------------------------------------------------------- */
 
 /* What the worker said, as a result. */
 static int

@@ -47,7 +47,7 @@ jv_from_json(struct heed_json value)
 	}
 }
 
-/* ---- back ---------------------------------------------------------------------- */
+/* ---- back -------------------------------------------------------------------------- */
 
 static int
 take(jv value, struct arena *arena, unsigned depth, struct heed_json *ret_value);

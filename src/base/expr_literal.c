@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-/* ---- literals ------------------------------------------------------------------ */
+/* ---- literals ---------------------------------------------------------------------- */
 
 int
 parse_number(struct parser *parser, const struct node **ret_node)
@@ -203,7 +203,7 @@ parse_string(struct parser *parser, const struct node **ret_node)
 	return 0;
 }
 
-/* ---- construction -------------------------------------------------------------- */
+/* ---- construction ------------------------------------------------------------------ */
 
 static bool
 all_constant(const struct node *node)

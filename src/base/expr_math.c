@@ -66,7 +66,7 @@ too_long(struct eval *eval)
 	                 "the string would have more than %u bytes", EXPR_STRING_MAX);
 }
 
-/* ---- + ------------------------------------------------------------------------- */
+/* ---- + ----------------------------------------------------------------------------- */
 
 static int
 add_numbers(struct heed_json a, struct heed_json b, struct heed_json *ret_value)
@@ -160,7 +160,7 @@ add(struct eval *eval, struct heed_json a, struct heed_json b,
 	return unfit(eval, a, b, "added");
 }
 
-/* ---- - ------------------------------------------------------------------------- */
+/* ---- - ----------------------------------------------------------------------------- */
 
 static int
 subtract_arrays(struct eval *eval, struct heed_json a, struct heed_json b,
@@ -212,7 +212,7 @@ expr_negate(struct eval *eval, struct heed_json a, struct heed_json *ret_value)
 	return 0;
 }
 
-/* ---- * ------------------------------------------------------------------------- */
+/* ---- * ----------------------------------------------------------------------------- */
 
 /* As often as `times` says, but at least once above zero; null otherwise. */
 static int
@@ -260,7 +260,7 @@ multiply(struct eval *eval, struct heed_json a, struct heed_json b,
 	return 0;
 }
 
-/* ---- / and % ------------------------------------------------------------------- */
+/* ---- / and % ----------------------------------------------------------------------- */
 
 /* Where `sep` starts in `text`; without a separator, after the first character. */
 static size_t

@@ -147,7 +147,7 @@ parser_root(struct parser *parser, struct heed_str name)
 	return 0;
 }
 
-/* ---- terms and operators ------------------------------------------------------- */
+/* ---- terms and operators ----------------------------------------------------------- */
 
 static bool
 accept_word(struct parser *parser, const char *word)

@@ -22,7 +22,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-/* ---- alone ------------------------------------------------------------------------ */
+/* ---- alone ------------------------------------------------------------------------- */
 
 /* Signals are for heed; the worker ends when heed closes the socket. */
 static void
@@ -90,7 +90,7 @@ limit_time(int ms)
 	(void)setitimer(ITIMER_PROF, &timer, NULL);
 }
 
-/* ---- evaluations ------------------------------------------------------------------ */
+/* ---- evaluations ------------------------------------------------------------------- */
 
 static bool
 receive(int fd, void *data, size_t len)

@@ -24,7 +24,7 @@ is_alnum(char c)
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
-/* ---- hosts ------------------------------------------------------------------------ */
+/* ---- hosts ------------------------------------------------------------------------- */
 
 static bool
 is_address(int family, struct heed_str text)
@@ -98,7 +98,7 @@ is_idn_hostname(struct heed_str text)
 	return is_name(text, true);
 }
 
-/* ---- mail ------------------------------------------------------------------------- */
+/* ---- mail -------------------------------------------------------------------------- */
 
 static bool
 is_quoted(struct heed_str text, bool unicode)
@@ -175,7 +175,7 @@ is_idn_email(struct heed_str text)
 	return is_mailbox(text, true);
 }
 
-/* ---- references ------------------------------------------------------------------- */
+/* ---- references -------------------------------------------------------------------- */
 
 static bool
 is_uri(struct heed_str text)
@@ -282,7 +282,7 @@ is_relative_json_pointer(struct heed_str text)
 	return str_is(text, "#") || is_json_pointer(text);
 }
 
-/* ---- others ----------------------------------------------------------------------- */
+/* ---- others ------------------------------------------------------------------------ */
 
 static bool
 is_uuid(struct heed_str text)

@@ -11,8 +11,7 @@
 
 #include "base/error.h"
 
-/* ---- make
- * ------------------------------------------------------------------------------- */
+/* ---- make -------------------------------------------------------------------------- */
 
 struct heed_json
 json_null(void)
@@ -228,8 +227,7 @@ json_build_end(struct json_build *build, struct heed_json *ret_value)
 	return 0;
 }
 
-/* ---- look
- * ------------------------------------------------------------------------------- */
+/* ---- look -------------------------------------------------------------------------- */
 
 const struct heed_json *
 json_find(struct heed_json object, struct heed_str name)
@@ -400,8 +398,7 @@ json_kind_name(struct heed_json value)
 	return value.kind <= HEED_OBJECT ? names[value.kind] : "?";
 }
 
-/* ---- compare
- * ---------------------------------------------------------------------------- */
+/* ---- compare ----------------------------------------------------------------------- */
 
 /* A whole number against a double, exactly. */
 static int

@@ -16,8 +16,7 @@
 
 #define JSON_DEPTH_MAX 256
 
-/* ---- read
- * ------------------------------------------------------------------------------ */
+/* ---- read -------------------------------------------------------------------------- */
 
 /* Parse one JSON text (RFC 8259, UTF-8, one value, white space around it) onto `arena`.
  * Nothing of `text` is borrowed. HEED_E_INVALID with what and where (line:column in
@@ -26,8 +25,7 @@
 int json_parse(struct arena *arena, struct heed_str text, struct heed_json *ret_value,
                struct heed_error *error);
 
-/* ---- make
- * ------------------------------------------------------------------------------ */
+/* ---- make -------------------------------------------------------------------------- */
 
 struct heed_json json_null(void);
 struct heed_json json_bool(bool value);
@@ -65,8 +63,7 @@ void json_push(struct json_build *build, struct heed_json value);
 /* Zero and the finished value, or HEED_E_NOMEM. */
 int json_build_end(struct json_build *build, struct heed_json *ret_value);
 
-/* ---- look
- * ------------------------------------------------------------------------------ */
+/* ---- look -------------------------------------------------------------------------- */
 
 /* A member of an object by name, or NULL; also NULL when `object` is no object. */
 const struct heed_json *json_find(struct heed_json object, struct heed_str name);
@@ -99,8 +96,7 @@ bool json_equal(struct heed_json a, struct heed_json b);
  * by code point; objects by their sorted names, then values. Negative, zero, positive. */
 int json_compare(struct heed_json a, struct heed_json b);
 
-/* ---- write
- * ----------------------------------------------------------------------------- */
+/* ---- write ------------------------------------------------------------------------- */
 
 enum json_style {
 	JSON_COMPACT,

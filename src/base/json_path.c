@@ -23,7 +23,7 @@ struct json_paths {
 	size_t n;
 };
 
-/* ---- parse ------------------------------------------------------------------------ */
+/* ---- parse ------------------------------------------------------------------------- */
 
 struct parser {
 	struct arena *arena;
@@ -205,7 +205,7 @@ json_paths_name(const struct json_paths *paths)
 	return (struct heed_str){NULL, 0};
 }
 
-/* ---- change ----------------------------------------------------------------------- */
+/* ---- change ------------------------------------------------------------------------ */
 
 static bool
 is_same(struct heed_json a, struct heed_json b)
@@ -261,7 +261,7 @@ json_visit(struct arena *arena, struct heed_json value, json_visit_fn *visit, vo
 	return 0;
 }
 
-/* ---- follow ----------------------------------------------------------------------- */
+/* ---- follow ------------------------------------------------------------------------ */
 
 struct follow {
 	struct arena *arena;

@@ -14,7 +14,7 @@
 #define LOOK_FOR_MIN 3
 #define WORK_MAX 100000000
 
-/* ---- the table -------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------- */
 
 static struct label_count *
 count_of(struct redaction *redaction, struct heed_str label)
@@ -97,7 +97,7 @@ redact_placeholder(const struct redaction *redaction, struct heed_str text, size
 	return NULL;
 }
 
-/* ---- what paths find -------------------------------------------------------------- */
+/* ---- what paths find --------------------------------------------------------------- */
 
 struct changing {
 	struct redaction *redaction;
@@ -151,7 +151,7 @@ change(void *arg, struct heed_json value, struct heed_json *ret_value)
 	return change_leaf(changing, value, ret_value);
 }
 
-/* ---- all else --------------------------------------------------------------------- */
+/* ---- all else ---------------------------------------------------------------------- */
 
 static int
 sweep_leaf(struct redaction *redaction, struct heed_json *value)

@@ -53,7 +53,7 @@ redact_placeholder_length(struct heed_str text, size_t at)
 	return i + 1 - at;
 }
 
-/* ---- out -------------------------------------------------------------------------- */
+/* ---- out --------------------------------------------------------------------------- */
 
 static bool
 starts_with(struct heed_str text, size_t at, struct heed_str value)
@@ -201,7 +201,7 @@ redaction_text(struct redaction *redaction, struct heed_str text,
 	return r;
 }
 
-/* ---- back ------------------------------------------------------------------------- */
+/* ---- back -------------------------------------------------------------------------- */
 
 /* Without its quotes, for a string in JSON. */
 static void

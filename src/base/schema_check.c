@@ -17,7 +17,7 @@
 #define WORK_MAX 10000000 /* steps, and for each value of the instance: */
 #define WORK_PER_VALUE 1000
 
-/* ---- faults ----------------------------------------------------------------------- */
+/* ---- faults ------------------------------------------------------------------------ */
 
 static void
 add_fault(struct check *check, struct heed_str at, const char *name, const char *format,
@@ -81,7 +81,7 @@ check_text(const struct check *check, struct heed_json value)
 	return text;
 }
 
-/* ---- what is used up -------------------------------------------------------------- */
+/* ---- what is used up --------------------------------------------------------------- */
 
 static bool
 give_up(struct check *check, int failure)
@@ -107,7 +107,7 @@ check_matches(struct check *check, const struct pattern *pattern, struct heed_st
 	return r < 0 ? give_up(check, r) : matches;
 }
 
-/* ---- marks ------------------------------------------------------------------------ */
+/* ---- marks ------------------------------------------------------------------------- */
 
 static bool
 marks_push(struct check *check, struct marks *marks, uint32_t n)
@@ -145,7 +145,7 @@ check_is_marked(const struct check *check, uint32_t i)
 	       (check->bits[check->marks->at + i / 64] >> (i % 64) & 1) != 0;
 }
 
-/* ---- one schema ------------------------------------------------------------------- */
+/* ---- one schema -------------------------------------------------------------------- */
 
 static bool
 fits_rules(struct check *check, const struct node *node, struct heed_json value)
@@ -287,7 +287,7 @@ check_item(struct check *check, const struct node *node, uint32_t i,
 	return check_member(check, node, (struct heed_str){place, (size_t)len}, value);
 }
 
-/* ---- all of it -------------------------------------------------------------------- */
+/* ---- all of it --------------------------------------------------------------------- */
 
 static int64_t
 count_values(struct heed_json value)

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/schema_local.h"
 
-/* ---- arrays ----------------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------------------ */
 
 static int
 compare_items(const void *a, const void *b)
@@ -115,7 +115,7 @@ check_unevaluated_items(struct check *check, const struct rule *rule,
 	return ok;
 }
 
-/* ---- objects ---------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------- */
 
 static bool
 has_all(struct check *check, const struct rule *rule, struct heed_json names,

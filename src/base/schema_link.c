@@ -13,7 +13,7 @@
 
 #define CHAIN_MAX 1000 /* schemas that apply to the same instance, one by the other */
 
-/* ---- the meta-schema and dialects ------------------------------------------------- */
+/* ---- the meta-schema and dialects -------------------------------------------------- */
 
 int
 schema_syntax(struct heed_json value, struct heed_error *error)
@@ -107,7 +107,7 @@ schema_dialect(const struct schema *schema, struct heed_str uri, struct heed_str
 	return 0;
 }
 
-/* ---- finding ---------------------------------------------------------------------- */
+/* ---- finding ----------------------------------------------------------------------- */
 
 struct resource *
 schema_find_resource(const struct schema *schema, struct heed_str uri)
@@ -308,7 +308,7 @@ resolve(struct schema *schema, struct rule *rule, struct heed_error *error)
 	return r;
 }
 
-/* ---- circles ---------------------------------------------------------------------- */
+/* ---- circles ----------------------------------------------------------------------- */
 
 enum { UNSEEN, OPEN, CLOSED };
 

@@ -15,7 +15,7 @@
 #include "base/schema.h"
 #include "base/str.h"
 
-/* ---- keywords --------------------------------------------------------------------- */
+/* ---- keywords ---------------------------------------------------------------------- */
 
 /* What a keyword's value must be. */
 enum value_kind {

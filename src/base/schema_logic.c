@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/schema_local.h"
 
-/* ---- references ------------------------------------------------------------------- */
+/* ---- references -------------------------------------------------------------------- */
 
 bool
 check_reference(struct check *check, const struct rule *rule, struct heed_json value)
@@ -41,7 +41,7 @@ check_dynamic(struct check *check, const struct rule *rule, struct heed_json val
 	return check_here(check, target, value);
 }
 
-/* ---- alternatives ----------------------------------------------------------------- */
+/* ---- alternatives ------------------------------------------------------------------ */
 
 bool
 check_all(struct check *check, const struct rule *rule, struct heed_json value)

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/schema_local.h"
 
-/* ---- types and constants ---------------------------------------------------------- */
+/* ---- types and constants ----------------------------------------------------------- */
 
 static bool
 is_type(struct heed_json type, struct heed_json value)
@@ -83,7 +83,7 @@ check_const(struct check *check, const struct rule *rule, struct heed_json value
 	return check_fault(check, rule, "must be %.*s", STR_ARG(text));
 }
 
-/* ---- numbers ---------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------- */
 
 bool
 check_bound(struct check *check, const struct rule *rule, struct heed_json value)
@@ -187,7 +187,7 @@ check_multiple(struct check *check, const struct rule *rule, struct heed_json va
 	return check_fault(check, rule, "must be a multiple of %.*s", STR_ARG(text));
 }
 
-/* ---- counts and strings ----------------------------------------------------------- */
+/* ---- counts and strings ------------------------------------------------------------ */
 
 /* maxX or minX. */
 static bool

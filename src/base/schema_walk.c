@@ -69,7 +69,7 @@ schema_place(struct schema *schema, struct heed_str at, struct heed_str token)
 	return place;
 }
 
-/* ---- simple values ---------------------------------------------------------------- */
+/* ---- simple values ----------------------------------------------------------------- */
 
 static bool
 is_names(struct heed_json value)
@@ -214,7 +214,7 @@ simple_fault(enum value_kind kind, struct heed_json value)
 	}
 }
 
-/* ---- schemas below ---------------------------------------------------------------- */
+/* ---- schemas below ----------------------------------------------------------------- */
 
 static int
 add_pattern(const struct walk *walk, const struct rule *rule, struct heed_str text,
@@ -356,7 +356,7 @@ walk_rule(const struct walk *walk, struct rule *rule)
 	}
 }
 
-/* ---- one schema ------------------------------------------------------------------- */
+/* ---- one schema -------------------------------------------------------------------- */
 
 static int
 unknown_keyword(const struct walk *walk, struct heed_str name)

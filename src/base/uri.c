@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 
-/* ---- split ------------------------------------------------------------------------ */
+/* ---- split ------------------------------------------------------------------------- */
 
 static bool
 is_letter(char c)
@@ -74,7 +74,7 @@ uri_split(struct heed_str text, struct uri *ret_uri)
 	*ret_uri = uri;
 }
 
-/* ---- resolve ---------------------------------------------------------------------- */
+/* ---- resolve ----------------------------------------------------------------------- */
 
 /* Take the last segment off what was added behind `start`. */
 static void
@@ -188,7 +188,7 @@ uri_resolve(struct arena *arena, struct heed_str base, struct heed_str reference
 	return result;
 }
 
-/* ---- check ------------------------------------------------------------------------ */
+/* ---- check ------------------------------------------------------------------------- */
 
 /* Only unreserved characters, escapes and those in `also`. */
 static bool

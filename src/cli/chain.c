@@ -164,8 +164,8 @@ load_event(struct loading *loading, struct chain_event *event)
 	r = store_read_runs(loading->store, &runs, take_run, loading, loading->error);
 	if (r < 0)
 		return r;
-	STAILQ_FOREACH(run, &event->runs, link)
-	HEED_TRY(load_run(loading, run));
+	STAILQ_FOREACH (run, &event->runs, link)
+		HEED_TRY(load_run(loading, run));
 	return 0;
 }
 
@@ -200,8 +200,8 @@ chain_load(struct store *store, struct arena *arena, int64_t seq, size_t runs_ma
 
 	*ret_chain = (struct chain){.arena = arena};
 	HEED_TRY(load_root(&loading, seq));
-	STAILQ_FOREACH(event, &ret_chain->all, line) /* which grows meanwhile */
-	HEED_TRY(load_event(&loading, event));
+	STAILQ_FOREACH (event, &ret_chain->all, line) /* which grows meanwhile */
+		HEED_TRY(load_event(&loading, event));
 	return 0;
 }
 

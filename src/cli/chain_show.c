@@ -316,10 +316,10 @@ is_shown(const struct chain_run *run, const struct chain_entry *entry)
 
 	if (entry->row.kind != ENTRY_EMIT || entry->row.state != ENTRY_DONE)
 		return true;
-	STAILQ_FOREACH(event, &run->emitted, link)
-	n++;
-	STAILQ_FOREACH(other, &run->entries, link)
-	n -= other->row.kind == ENTRY_EMIT && other->row.state == ENTRY_DONE;
+	STAILQ_FOREACH (event, &run->emitted, link)
+		n++;
+	STAILQ_FOREACH (other, &run->entries, link)
+		n -= other->row.kind == ENTRY_EMIT && other->row.state == ENTRY_DONE;
 	return n < 0;
 }
 
@@ -338,9 +338,9 @@ answer_of(struct tree *tree, const struct chain_run *run)
 	const struct chain_entry *entry;
 	struct heed_str answer = {NULL, 0};
 
-	STAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->row.kind == ENTRY_ASK && entry->row.state == ENTRY_DONE)
-		answer = json_get_text(parse(tree, entry->row.reply), "text");
+	STAILQ_FOREACH (entry, &run->entries, link)
+		if (entry->row.kind == ENTRY_ASK && entry->row.state == ENTRY_DONE)
+			answer = json_get_text(parse(tree, entry->row.reply), "text");
 	return answer;
 }
 
@@ -394,8 +394,8 @@ show_run(struct tree *tree, const struct chain_run *run, bool last)
 		show_entry(tree, run, entry, next == NULL && STAILQ_EMPTY(&run->emitted));
 		entry = next;
 	}
-	STAILQ_FOREACH(event, &run->emitted, link)
-	show_event(tree, event, STAILQ_NEXT(event, link) == NULL);
+	STAILQ_FOREACH (event, &run->emitted, link)
+		show_event(tree, event, STAILQ_NEXT(event, link) == NULL);
 	if (run->row.text.len > 0)
 		add_part(tree, run->row.state == RUN_DONE ? "note" : "cause",
 		         run->row.text);
@@ -444,8 +444,8 @@ show_event(struct tree *tree, const struct chain_event *event, bool last)
 	before = enter(tree, last);
 	if (tree->detail != CHAIN_BRIEF && !str_is(event->row.type, "heed.dead_letter"))
 		show_data(tree, &event->row);
-	STAILQ_FOREACH(run, &event->runs, link)
-	show_run(tree, run, STAILQ_NEXT(run, link) == NULL);
+	STAILQ_FOREACH (run, &event->runs, link)
+		show_run(tree, run, STAILQ_NEXT(run, link) == NULL);
 	leave(tree, before);
 }
 
@@ -476,15 +476,14 @@ show_totals(struct heed_buf *buf, const struct chain *chain)
 	int64_t cost = 0;
 	int64_t last_us = chain->root->row.received_us;
 
-	STAILQ_FOREACH(event, &chain->all, line)
-	STAILQ_FOREACH(run, &event->runs, link)
-	{
-		calls += run->row.calls;
-		tokens += run->row.tokens_in + run->row.tokens_out;
-		cost += run->row.cost_nano;
-		if (run->row.updated_us > last_us)
-			last_us = run->row.updated_us;
-	}
+	STAILQ_FOREACH (event, &chain->all, line)
+		STAILQ_FOREACH (run, &event->runs, link) {
+			calls += run->row.calls;
+			tokens += run->row.tokens_in + run->row.tokens_out;
+			cost += run->row.cost_nano;
+			if (run->row.updated_us > last_us)
+				last_us = run->row.updated_us;
+		}
 	buf_adds(buf, out_style(OUT_DIM));
 	out_counted(buf, (int64_t)chain->n_events, "event");
 	buf_adds(buf, ", ");
@@ -516,8 +515,8 @@ chain_show(struct heed_buf *buf, const struct chain *chain, enum chain_detail de
 		show_data(&tree, &chain->root->row);
 	if (STAILQ_EMPTY(&chain->root->runs))
 		buf_adds(buf, LAST "no reaction wanted it\n");
-	STAILQ_FOREACH(each, &chain->root->runs, link)
-	show_run(&tree, each, STAILQ_NEXT(each, link) == NULL);
+	STAILQ_FOREACH (each, &chain->root->runs, link)
+		show_run(&tree, each, STAILQ_NEXT(each, link) == NULL);
 	show_totals(buf, chain);
 	tree_done(&tree);
 }
@@ -539,10 +538,10 @@ chain_find_run(const struct chain *chain, int64_t id)
 	const struct chain_event *event;
 	const struct chain_run *run;
 
-	STAILQ_FOREACH(event, &chain->all, line)
-	STAILQ_FOREACH(run, &event->runs, link)
-	if (run->row.id == id)
-		return run;
+	STAILQ_FOREACH (event, &chain->all, line)
+		STAILQ_FOREACH (run, &event->runs, link)
+			if (run->row.id == id)
+				return run;
 	return NULL;
 }
 
@@ -568,12 +567,12 @@ record_chain_run(struct arena *arena, const struct chain_run *run)
 	struct json_build list;
 
 	json_array(&list, arena);
-	STAILQ_FOREACH(entry, &run->entries, link)
-	json_push(&list, record_entry(arena, &entry->row));
+	STAILQ_FOREACH (entry, &run->entries, link)
+		json_push(&list, record_entry(arena, &entry->row));
 	value = record_with(arena, value, "journal", end(&list));
 	json_array(&list, arena);
-	STAILQ_FOREACH(event, &run->emitted, link)
-	json_push(&list, record_node(arena, event));
+	STAILQ_FOREACH (event, &run->emitted, link)
+		json_push(&list, record_node(arena, event));
 	return record_with(arena, value, "emitted", end(&list));
 }
 
@@ -584,8 +583,8 @@ record_node(struct arena *arena, const struct chain_event *event)
 	struct json_build list;
 
 	json_array(&list, arena);
-	STAILQ_FOREACH(run, &event->runs, link)
-	json_push(&list, record_chain_run(arena, run));
+	STAILQ_FOREACH (run, &event->runs, link)
+		json_push(&list, record_chain_run(arena, run));
 	return record_with(arena, record_event(arena, &event->row, true), "runs",
 	                   end(&list));
 }

@@ -24,7 +24,7 @@ static const struct cli_option options[] = {
 	{NULL, NULL, NULL},
 };
 
-/* ---- where from ----------------------------------------------------------------- */
+/* ---- where from -------------------------------------------------------------------- */
 
 /* HEED_E_NOTFOUND when none runs. */
 static int
@@ -59,7 +59,7 @@ read_store(struct app *app, struct arena *arena, struct heed_json *ret_list,
 	return r;
 }
 
-/* ---- shown ---------------------------------------------------------------------- */
+/* ---- shown ------------------------------------------------------------------------- */
 
 static void
 add_opens(struct heed_buf *buf, struct heed_json record)

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "cli/schema_file.h"
 
-/* ---- check ------------------------------------------------------------------------ */
+/* ---- check ------------------------------------------------------------------------- */
 
 struct result {
 	struct heed_buf *out;
@@ -158,7 +158,7 @@ check(struct schema_task *task)
 	return r;
 }
 
-/* ---- the commands ----------------------------------------------------------------- */
+/* ---- the commands ------------------------------------------------------------------ */
 
 #define SCHEMA_OPTIONS                                                                   \
 	{"--with", "[URI=]PATH", "a document, or a folder of them, that $ref may name"}, \

@@ -82,7 +82,7 @@ schema_file_read(struct arena *arena, const char *name, struct heed_json *ret_va
 	return 0;
 }
 
-/* ---- further documents ------------------------------------------------------------ */
+/* ---- further documents ------------------------------------------------------------- */
 
 static int
 add_document(struct arena *arena, struct schema_library *library, struct heed_str uri,

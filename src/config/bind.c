@@ -23,8 +23,7 @@ field_of(const struct option *row, void *target)
 	return (char *)target + row->offset;
 }
 
-/* ---- kinds of a text or a value
- * -------------------------------------------------------- */
+/* ---- kinds of a text or a value ---------------------------------------------------- */
 
 static int
 bind_expr_row(struct bind *bind, const struct conf_node *node, const struct option *row,
@@ -130,8 +129,7 @@ bind_headers_row(struct bind *bind, const struct conf_node *node,
 	return worst;
 }
 
-/* ---- records, lists, maps
- * -------------------------------------------------------------- */
+/* ---- records, lists, maps ---------------------------------------------------------- */
 
 /* A record, or the value of its first option alone where that is allowed. */
 static int
@@ -219,8 +217,7 @@ bind_map_row(struct bind *bind, const struct conf_node *node, const struct optio
 	return bind_elements(bind, node, row, field);
 }
 
-/* ---- the table
- * ------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------- */
 
 const struct bind_kind bind_kinds[] = {
 	[OPTION_TEXT] = {"text", bind_scalar_text, true, false},
@@ -254,8 +251,7 @@ bind_value(struct bind *bind, const struct conf_node *node, const struct option 
 	return bind_kinds[row->kind].bind(bind, node, row, field_of(row, target));
 }
 
-/* ---- one record
- * ------------------------------------------------------------------------ */
+/* ---- one record -------------------------------------------------------------------- */
 
 const struct conf_node *
 option_fallback(struct arena *arena, struct conf_problems *problems,

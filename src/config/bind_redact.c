@@ -55,7 +55,7 @@ const struct option redact_options[] = {
 	OPTION_ROWS_END,
 };
 
-/* ---- detectors -------------------------------------------------------------------- */
+/* ---- detectors --------------------------------------------------------------------- */
 
 static int
 find_kinds(struct bind *bind, const struct conf_node *node,
@@ -85,7 +85,7 @@ find_kinds(struct bind *bind, const struct conf_node *node,
 	return worst;
 }
 
-/* ---- paths ------------------------------------------------------------------------ */
+/* ---- paths ------------------------------------------------------------------------- */
 
 static bool
 is_label(struct heed_str text)
@@ -155,7 +155,7 @@ add_paths(struct bind *bind, const struct conf_node *paths, struct redact_rule *
 	return worst;
 }
 
-/* ---- restore ---------------------------------------------------------------------- */
+/* ---- restore ----------------------------------------------------------------------- */
 
 /* Mark the rules whose label is `name`; the rule at `kinds` is for detectors. */
 static bool

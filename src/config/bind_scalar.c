@@ -61,8 +61,7 @@ is_bool(struct heed_json value)
 	return value.kind == HEED_BOOL;
 }
 
-/* ---- text
- * ------------------------------------------------------------------------------ */
+/* ---- text -------------------------------------------------------------------------- */
 
 bool
 bind_is_text(const struct conf_node *node)
@@ -208,8 +207,7 @@ bind_scalar_bool(struct bind *bind, const struct conf_node *node,
 	return 0;
 }
 
-/* ---- numbers
- * --------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------- */
 
 struct unit {
 	const char *name;

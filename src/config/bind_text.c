@@ -51,8 +51,7 @@ bind_free_owned(struct bind *bind)
 	}
 }
 
-/* ---- places
- * ---------------------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------------------ */
 
 /* "line:column" at the start of `where`; false when it is none. */
 static bool
@@ -125,8 +124,7 @@ find_path(const struct conf_node *node, struct heed_str dotted)
 	return at;
 }
 
-/* ---- expressions
- * ----------------------------------------------------------------------- */
+/* ---- expressions ------------------------------------------------------------------- */
 
 static int
 root_problem(struct bind *bind, const struct conf_node *node, struct heed_str name)
@@ -273,8 +271,7 @@ bind_check_exprs(struct bind *bind)
 	return worst;
 }
 
-/* ---- schemas
- * --------------------------------------------------------------------------- */
+/* ---- schemas ----------------------------------------------------------------------- */
 
 /* Is `token` of a JSON Pointer the name `key`? */
 static bool

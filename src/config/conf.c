@@ -13,8 +13,7 @@
 
 #define TAG_PREFIX "tag:yaml.org,2002:"
 
-/* ---- the current event
- * ----------------------------------------------------------------- */
+/* ---- the current event ------------------------------------------------------------- */
 
 static int
 next_event(struct conf_reader *reader)
@@ -63,8 +62,7 @@ push(struct conf_reader *reader, const struct conf_node *node)
 	return 0;
 }
 
-/* ---- anchors and aliases
- * --------------------------------------------------------------- */
+/* ---- anchors and aliases ----------------------------------------------------------- */
 
 /* Note an anchor; *ret_index is SIZE_MAX when there is none. */
 static int
@@ -140,8 +138,7 @@ read_alias(struct conf_reader *reader, struct conf_node *node)
 	return count_nodes(reader, reader->anchors[i - 1].size);
 }
 
-/* ---- scalars
- * --------------------------------------------------------------------------- */
+/* ---- scalars ----------------------------------------------------------------------- */
 
 static size_t
 char_size(char c)
@@ -238,8 +235,7 @@ read_scalar(struct conf_reader *reader, struct conf_node *node)
 	return count_nodes(reader, 1);
 }
 
-/* ---- lists and maps
- * -------------------------------------------------------------------- */
+/* ---- lists and maps ---------------------------------------------------------------- */
 
 static int read_node(struct conf_reader *reader, int depth, struct conf_node *ret_node);
 
@@ -351,8 +347,7 @@ read_node(struct conf_reader *reader, int depth, struct conf_node *ret_node)
 	return 0;
 }
 
-/* ---- the document
- * ---------------------------------------------------------------------- */
+/* ---- the document ------------------------------------------------------------------ */
 
 static int
 read_document(struct conf_reader *reader, struct conf_node **ret_root)

@@ -188,8 +188,7 @@ conf_json(struct arena *arena, const struct conf_node *node, int raw,
 	return map_json(arena, node, raw, ret_value);
 }
 
-/* ---- and back
- * -------------------------------------------------------------------------- */
+/* ---- and back ---------------------------------------------------------------------- */
 
 static int fill(struct arena *arena, const char *file, struct heed_json value, int depth,
                 struct conf_node *node);

@@ -116,8 +116,7 @@ shape_new(struct bind *bind, const struct conf_node *node, struct shape **ret_sh
 	return 0;
 }
 
-/* ---- evaluate
- * -------------------------------------------------------------------------- */
+/* ---- evaluate ---------------------------------------------------------------------- */
 
 static int
 render(const struct shape *shape, struct heed_json input, struct arena *arena,

@@ -156,9 +156,9 @@ flow_time_us(const struct run *run, struct heed_str step)
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (str_eq(entry->step, step))
-		return entry->at_us;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (str_eq(entry->step, step))
+			return entry->at_us;
 	return 0;
 }
 
@@ -305,9 +305,9 @@ find_append(const struct run *run, struct heed_str step)
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->kind == ENTRY_APPEND && str_eq(entry->step, step))
-		return entry;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (entry->kind == ENTRY_APPEND && str_eq(entry->step, step))
+			return entry;
 	return NULL;
 }
 
@@ -325,9 +325,9 @@ has_append(const struct run *run)
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->append != NULL)
-		return true;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (entry->append != NULL)
+			return true;
 	return false;
 }
 
@@ -402,9 +402,9 @@ find_writing(const struct run *run)
 {
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->append != NULL && entry->writing)
-		return entry;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (entry->append != NULL && entry->writing)
+			return entry;
 	return NULL;
 }
 

@@ -8,8 +8,8 @@
  *	failed, may pass ................ wait for the delay, then another attempt
  *	failed, final; refusal, length .. the run fails
  *	done, fits the schema ........... the answer
- *	done, does not fit .............. one repair that tells the model why; then the
- *run fails
+ *	done, does not fit .............. one repair that tells the model why; then the run
+ *	                                  fails
  *
  * A reply that is paid for is used again whenever it fits: after a crash, and after a
  * redrive, also with a mended schema; but not when the question has become another one,
@@ -179,9 +179,9 @@ last_mark(const struct run *run, struct heed_str step)
 	const struct entry *entry;
 	const struct entry *mark = NULL;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (journal_marks(entry, step))
-		mark = entry;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (journal_marks(entry, step))
+			mark = entry;
 	return mark;
 }
 
@@ -307,8 +307,7 @@ fold_entries(struct run *run, struct heed_str step, const struct ask *ask,
 	bool same;
 	int r;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (journal_marks(entry, step))
 			*fold = (struct fold){.attempts = fold->attempts};
 		if (!str_eq(entry->step, step) || entry->kind != ENTRY_ASK)
@@ -382,8 +381,7 @@ flow_asked(struct run *run, struct heed_str step, struct asked *ret_asked)
 	const struct entry *entry;
 	struct asked asked = {.cost_nano = 0};
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (entry->kind != ENTRY_ASK || !str_eq(entry->step, step))
 			continue;
 		asked.input_tokens += entry->usage.input;
@@ -405,8 +403,7 @@ flow_asked(struct run *run, struct heed_str step, struct asked *ret_asked)
 	return 0;
 }
 
-/* ---- performing
- * -------------------------------------------------------------------------- */
+/* ---- performing -------------------------------------------------------------------- */
 
 static void
 admitted(void *arg)
@@ -472,8 +469,7 @@ check_cost(const struct entry *entry, const struct model *model, struct heed_err
 	if (bound == 0)
 		return 0;
 	spent = cost_at_most(entry, model);
-	TAILQ_FOREACH(other, &run->entries, link)
-	{
+	TAILQ_FOREACH (other, &run->entries, link) {
 		if (other->kind == ENTRY_ASK && other != entry)
 			spent += other->cost_nano + other->reserved_nano;
 	}
@@ -566,8 +562,7 @@ ask_give_up(struct run *run)
 {
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (entry->kind != ENTRY_ASK || entry->state != ENTRY_INTENDED)
 			continue;
 		ask_cancel(entry);

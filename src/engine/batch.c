@@ -120,8 +120,7 @@ add_appended(struct batch *batch, const struct run *run)
 {
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		struct event_ref *const *events;
 		size_t n = append_events(entry, &events);
 		size_t i;
@@ -170,8 +169,7 @@ write_event(struct batch *batch, size_t cause)
 
 	if (r == 0)
 		r = inbox_make_runs(batch->engine, batch->events[cause - 1].event, &mine);
-	TAILQ_FOREACH(run, &mine, batched)
-	{
+	TAILQ_FOREACH (run, &mine, batched) {
 		batch->events[cause - 1].n_runs++;
 		run->cause = cause;
 		run->committing = true;

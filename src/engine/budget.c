@@ -22,7 +22,7 @@ static const char *const sagas_map[] = {"sagas", NULL};
 static const char *const models_map[] = {"models", NULL};
 static const char *const then_types[] = {"string", "object", NULL};
 
-/* ---- then: hold, dead_letter, {model: NAME} ------------------------------------- */
+/* ---- then: hold, dead_letter, {model: NAME} ---------------------------------------- */
 
 struct then_model {
 	struct heed_str model;
@@ -70,7 +70,7 @@ then_schema(struct heed_buf *buf)
 	buf_adds(buf, "]}");
 }
 
-/* ---- rows ----------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------- */
 
 #define AT(field) .offset = offsetof(struct budget, field)
 
@@ -145,7 +145,7 @@ const struct option budget_options[] = {
 	OPTION_ROWS_END,
 };
 
-/* ---- what the rows can't say ---------------------------------------------------- */
+/* ---- what the rows can't say ------------------------------------------------------- */
 
 static void
 add_part(struct heed_buf *buf, const char *name, struct heed_str value)
@@ -196,7 +196,7 @@ budget_check(struct budget *budget, struct arena *arena, struct heed_error *erro
 	return make_label(budget, arena, error);
 }
 
-/* ---- what it covers, and when --------------------------------------------------- */
+/* ---- what it covers, and when ------------------------------------------------------ */
 
 static bool
 is_of(const struct budget_call *call, const char *flow, struct heed_str name)
@@ -249,7 +249,7 @@ budget_period(const struct budget *budget, int64_t at_us, int64_t *ret_start_us,
 	*ret_end_us = zone_to_utc(budget->zone, border(budget, local_s, 1)) * SECOND_US;
 }
 
-/* ---- runs that wait ------------------------------------------------------------- */
+/* ---- runs that wait ---------------------------------------------------------------- */
 
 static const char wait_begin[] = "waits for the budget \"";
 static const char wait_middle[] = "\" until ";

@@ -16,10 +16,10 @@ find_start(const struct run *parent, struct heed_str event_id)
 {
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &parent->entries, link)
-	if (entry->kind == ENTRY_START && entry->state == ENTRY_INTENDED &&
-	    str_eq(json_get_text(entry->value, "event"), event_id))
-		return entry;
+	TAILQ_FOREACH (entry, &parent->entries, link)
+		if (entry->kind == ENTRY_START && entry->state == ENTRY_INTENDED &&
+		    str_eq(json_get_text(entry->value, "event"), event_id))
+			return entry;
 	return NULL;
 }
 
@@ -164,8 +164,7 @@ cancel(const struct entry *entry)
 	struct heed_json said;
 	struct run *child;
 
-	TAILQ_FOREACH(child, &engine->all, all)
-	{
+	TAILQ_FOREACH (child, &engine->all, all) {
 		if (child->event->event.parent_run != entry->run->id ||
 		    !str_eq(child->event->event.id, event_id) ||
 		    flow_hear(child, "cancel", &said))

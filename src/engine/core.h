@@ -14,8 +14,8 @@
  * committed; a redrive writes a dead or held one as READY and loads it again.
  *
  * What a run has to write goes in a batch: one transaction with the run's rows, the
- *events that it emits, the runs that those start, and what these decide in their first
- *pass.
+ * events that it emits, the runs that those start, and what these decide in their first
+ * pass.
  */
 #ifndef HEED_ENGINE_CORE_H
 #define HEED_ENGINE_CORE_H

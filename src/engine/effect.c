@@ -196,8 +196,7 @@ fold_entries(struct run *run, const struct act *act, struct fold *fold)
 {
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (journal_marks(entry, act->step)) {
 			fold_mark(fold, entry->detail);
 			continue;
@@ -216,8 +215,7 @@ fold_entries(struct run *run, const struct act *act, struct fold *fold)
 	}
 }
 
-/* ---- unknown effects
- * ------------------------------------------------------------------- */
+/* ---- unknown effects --------------------------------------------------------------- */
 
 static int
 hold(struct run *run, const struct act *act, const struct fold *fold)
@@ -353,8 +351,7 @@ flow_act(struct run *run, const struct act *act, struct heed_json input,
 	return 0;
 }
 
-/* ---- performing
- * -------------------------------------------------------------------------- */
+/* ---- performing -------------------------------------------------------------------- */
 
 static void
 free_call(struct entry *entry)

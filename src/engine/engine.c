@@ -122,8 +122,7 @@ set_current(struct engine *engine, struct definition *const *definitions, size_t
 
 	for (i = 0; i < n; i++)
 		definition_hold(engine, definitions[i]);
-	TAILQ_FOREACH(queue, &engine->all_queues, all)
-	{
+	TAILQ_FOREACH (queue, &engine->all_queues, all) {
 		definition_drop(engine, queue->current);
 		queue->current = NULL;
 	}
@@ -132,10 +131,10 @@ set_current(struct engine *engine, struct definition *const *definitions, size_t
 		queue->current = definitions[i];
 		queue->concurrency = definitions[i]->concurrency;
 	}
-	TAILQ_FOREACH(queue, &engine->all_queues, all)
-	queue_set_blocks(engine, queue,
-	                 queue->current != NULL &&
-	                         queue->current->on_failure == FLOW_BLOCK);
+	TAILQ_FOREACH (queue, &engine->all_queues, all)
+		queue_set_blocks(engine, queue,
+		                 queue->current != NULL &&
+		                         queue->current->on_failure == FLOW_BLOCK);
 	for (queue = TAILQ_FIRST(&engine->all_queues); queue != NULL; queue = next) {
 		next = TAILQ_NEXT(queue, all);
 		if (queue->current == NULL && queue->runs == 0)
@@ -151,12 +150,11 @@ engine_abandon(struct engine *engine)
 
 	engine->draining = true;
 	engine->closing = true;
-	TAILQ_FOREACH(run, &engine->all, all)
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
-		ask_cancel(entry);
-		effect_cancel(entry);
-	}
+	TAILQ_FOREACH (run, &engine->all, all)
+		TAILQ_FOREACH (entry, &run->entries, link) {
+			ask_cancel(entry);
+			effect_cancel(entry);
+		}
 	return engine->commits > 0;
 }
 
@@ -283,15 +281,14 @@ source_is_busy(const struct source *source, struct heed_str uri)
 {
 	const struct run *run;
 
-	TAILQ_FOREACH(run, &source->engine->all, all)
-	if (run->state >= RUN_NEW && run->state <= RUN_WAITING &&
-	    str_eq(run->event->event.source, uri))
-		return true;
+	TAILQ_FOREACH (run, &source->engine->all, all)
+		if (run->state >= RUN_NEW && run->state <= RUN_WAITING &&
+		    str_eq(run->event->event.source, uri))
+			return true;
 	return false;
 }
 
-/* ---- drain
- * ------------------------------------------------------------------------------ */
+/* ---- drain ------------------------------------------------------------------------- */
 
 bool
 engine_idle(const struct engine *engine)
@@ -306,8 +303,8 @@ engine_waiting(const struct engine *engine)
 	const struct run *run;
 	size_t n = 0;
 
-	TAILQ_FOREACH(run, &engine->waiting, link)
-	n++;
+	TAILQ_FOREACH (run, &engine->waiting, link)
+		n++;
 	return n;
 }
 
@@ -341,8 +338,7 @@ engine_drain(struct engine *engine, loop_fn *done, void *arg)
 	loop_timer_set(engine->loop, &engine->drain_timer, 0);
 }
 
-/* ---- looking
- * ---------------------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------- */
 
 struct streams *
 engine_streams(struct engine *engine)
@@ -374,8 +370,7 @@ run_view(const struct run *run, struct run_view *ret_view)
 		.text = run->text,
 		.elapsed_ms = loop_steady_ms(run->engine->loop) - run->started_ms,
 	};
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		ret_view->effects +=
 			entry->kind == ENTRY_ACT || entry->kind == ENTRY_EMIT;
 		if (entry->kind != ENTRY_ASK)
@@ -396,8 +391,7 @@ run_view_effects(const struct run *run, effect_view_fn *fn, void *arg)
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		struct effect_view view = {
 			.step = entry->step,
 			.state = store_entry_state_name(entry->state),

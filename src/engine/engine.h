@@ -1,16 +1,14 @@
 /*
- * engine.h - the engine as its owner sees it: open a store, add what reacts and what
- *brings events, run, drain.
+ * engine.h - the engine as its owner sees it: open a store, add what reacts and what brings
+ * events, run, drain.
  *
  *	source_deliver --> inbox.c == commit: event, dedup, cursor, runs ==> acknowledge
  *	                      |
- *	dispatch.c: order per key, concurrency --> step.c: flow(event, journal) -->
- *entries
+ *	dispatch.c: order per key, concurrency --> step.c: flow(event, journal) --> entries
  *	                      |
  *	      == commit: entries, emitted events, their runs ==> ask.c, effect.c perform
  *	                      |
- *	      reply, result, timer --> entry == commit ==> flow again ... done | dead
- *letter
+ *	      reply, result, timer --> entry == commit ==> flow again ... done | dead letter
  *
  * All on the loop's thread.
  */
@@ -186,8 +184,7 @@ struct streams *engine_streams(struct engine *engine);
 const struct definition *
 engine_definition(struct engine *engine, struct heed_str flow, struct heed_str name);
 
-/* ---- what a watcher may read of a run
- * ---------------------------------------------------- */
+/* ---- what a watcher may read of a run ---------------------------------------------- */
 
 struct run_view {
 	int64_t id;

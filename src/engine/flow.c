@@ -41,8 +41,8 @@ flow_spent(const struct run *run)
 	const struct entry *entry;
 	int64_t spent = 0;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	spent += entry->cost_nano;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		spent += entry->cost_nano;
 	return spent;
 }
 
@@ -70,9 +70,9 @@ find_note(const struct run *run, struct heed_str name)
 {
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->kind == ENTRY_NOTE && str_eq(entry->step, name))
-		return entry;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (entry->kind == ENTRY_NOTE && str_eq(entry->step, name))
+			return entry;
 	return NULL;
 }
 
@@ -153,8 +153,8 @@ flow_retries(const struct run *run, struct heed_str step)
 	const struct entry *entry;
 	int retries = 0;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	retries += entry->kind == ENTRY_MARK && str_eq(entry->step, step);
+	TAILQ_FOREACH (entry, &run->entries, link)
+		retries += entry->kind == ENTRY_MARK && str_eq(entry->step, step);
 	return retries;
 }
 
@@ -163,9 +163,9 @@ flow_place(const struct run *run, struct heed_str step)
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (str_eq(entry->step, step))
-		return entry->n;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (str_eq(entry->step, step))
+			return entry->n;
 	return 0;
 }
 
@@ -175,10 +175,10 @@ flow_stray(const struct run *run, bool (*knows)(const void *arg, struct heed_str
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->kind != ENTRY_MARK && entry->kind != ENTRY_SIGNAL &&
-	    !knows(arg, entry->step))
-		return entry->step;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (entry->kind != ENTRY_MARK && entry->kind != ENTRY_SIGNAL &&
+		    !knows(arg, entry->step))
+			return entry->step;
 	return (struct heed_str){NULL, 0};
 }
 
@@ -188,8 +188,7 @@ flow_waived(const struct run *run, struct heed_str step)
 	const struct entry *last = NULL;
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (str_eq(entry->step, step))
 			last = entry;
 		else if (last != NULL && journal_marks(entry, step) &&
@@ -206,8 +205,8 @@ flow_rounds(const struct run *run, struct heed_str step)
 	const struct entry *entry;
 	int rounds = 0;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	rounds += journal_marks(entry, step);
+	TAILQ_FOREACH (entry, &run->entries, link)
+		rounds += journal_marks(entry, step);
 	return rounds;
 }
 

@@ -1,11 +1,10 @@
 /*
  * flow.h - what a pattern is made of: flows, their definitions, and the calls they make.
  *
- * A flow is a C function that reads straight down and has no effects of its own. It is
- *called again from its top whenever something that it waited for has arrived: a call
- *whose result the run's journal holds returns that result; the first one that it does not
- *hold becomes a command for the engine, and returns HEED_WAIT, which the flow returns
- *too.
+ * A flow is a C function that reads straight down and has no effects of its own. It is called
+ * again from its top whenever something that it waited for has arrived: a call whose result
+ * the run's journal holds returns that result; the first one that it does not hold becomes a
+ * command for the engine, and returns HEED_WAIT, which the flow returns too.
  *
  *	static int
  *	enrich(struct run *run)
@@ -133,8 +132,7 @@ struct definition {
 	bool stored; /* is its text in the store? */
 };
 
-/* ---- what a flow may call
- * --------------------------------------------------------------- */
+/* ---- what a flow may call ---------------------------------------------------------- */
 
 const struct definition *flow_definition(const struct run *run);
 const struct event *flow_event(const struct run *run);
@@ -178,8 +176,8 @@ int flow_start(struct run *run, struct heed_str step, const char *flow,
                struct heed_str name, struct heed_json data, struct heed_json *ret_result);
 /* An address at which `who` may answer the signal of this name, within so long (0: for
  * ever); empty when there is none. */
-struct heed_str
-flow_link(struct run *run, struct heed_str signal, struct heed_str who, int64_t within_ms);
+struct heed_str flow_link(struct run *run, struct heed_str signal, struct heed_str who,
+                          int64_t within_ms);
 /* Did a person say this (engine_signal, one of the kind's signals)? */
 bool flow_hear(const struct run *run, const char *signal, struct heed_json *ret_value);
 
@@ -257,9 +255,9 @@ struct append {
 /* When the step was reached first; 0: it was not. */
 int64_t flow_time_us(const struct run *run, struct heed_str step);
 /* The nth event (from 0) of an append as it will be; pure. HEED_E_INVALID. */
-int flow_event_to_append(struct run *run, struct heed_str step,
-                         const struct append *append, size_t n, struct event *ret_event,
-                         struct heed_error *error);
+int
+flow_event_to_append(struct run *run, struct heed_str step, const struct append *append,
+                     size_t n, struct event *ret_event, struct heed_error *error);
 /* Append to a stream. Zero at once: what the flow decides behind it is committed with it.
  * If another appended first, none of that was, and the flow comes again and gets
  * HEED_E_CONFLICT here (the run has not failed by it). The events carry `stream`,

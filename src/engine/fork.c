@@ -81,10 +81,11 @@ make_run(struct forking *forking)
 	forking->run = run;
 	HEED_TRY(run_set_key(run, old->key));
 	HEED_TRY(add_note(run, forking->fork->note));
-	TAILQ_FOREACH(entry, &old->entries, link)
-	if (entry->state == ENTRY_DONE &&
-	    forking->fork->keeps(forking->fork->arg, entry->kind, entry->step, entry->n))
-		HEED_TRY(copy_entry(run, entry));
+	TAILQ_FOREACH (entry, &old->entries, link)
+		if (entry->state == ENTRY_DONE &&
+		    forking->fork->keeps(forking->fork->arg, entry->kind, entry->step,
+		                         entry->n))
+			HEED_TRY(copy_entry(run, entry));
 	return 0;
 }
 

@@ -43,12 +43,13 @@ engine_queue_gauges(struct engine *engine, queue_gauges_fn *fn, void *arg)
 	const struct run *run;
 	struct queue *queue;
 
-	TAILQ_FOREACH(queue, &engine->all_queues, all)
-	queue->gauges = (struct queue_gauges){.flow = queue->flow, .name = queue->name};
-	TAILQ_FOREACH(run, &engine->all, all)
-	count_run(&run->queue->gauges, run);
-	TAILQ_FOREACH(queue, &engine->all_queues, all)
-	fn(arg, &queue->gauges);
+	TAILQ_FOREACH (queue, &engine->all_queues, all)
+		queue->gauges =
+			(struct queue_gauges){.flow = queue->flow, .name = queue->name};
+	TAILQ_FOREACH (run, &engine->all, all)
+		count_run(&run->queue->gauges, run);
+	TAILQ_FOREACH (queue, &engine->all_queues, all)
+		fn(arg, &queue->gauges);
 }
 
 void

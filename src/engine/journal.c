@@ -35,8 +35,7 @@ journal_find(const struct run *run, enum entry_kind kind, struct heed_str step)
 	struct entry *found = NULL;
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (journal_marks(entry, step) && found != NULL &&
 		    found->state == ENTRY_FAILED)
 			found = NULL;
@@ -77,8 +76,7 @@ sum_up(const struct run *run, struct store_run *row)
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (entry->kind != ENTRY_ASK)
 			continue;
 		row->tokens_in += entry->usage.input;
@@ -170,9 +168,9 @@ journal_is_dirty(const struct run *run)
 
 	if (run->dirty || run->emitted.n > 0)
 		return true;
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->dirty)
-		return true;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (entry->dirty)
+			return true;
 	return false;
 }
 
@@ -187,8 +185,7 @@ journal_write(struct run *run, struct store_tx *tx, bool own)
 		run->writing = true;
 		run->stored_state = run->state;
 	}
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (!entry->dirty || (!own && journal_is_transactional(entry)))
 			continue;
 		HEED_TRY(write_entry(entry, tx));
@@ -206,8 +203,7 @@ journal_results(struct run *run, const struct store_result *result)
 
 	if (result->code != 0)
 		return;
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (entry->writing && journal_is_transactional(entry) &&
 		    i < result->n_sql)
 			entry->reply = arena_str(&run->arena, result->results[i++]);
@@ -223,8 +219,7 @@ journal_written(struct run *run, bool written)
 		run->definition->stored = true;
 	run->dirty = run->dirty || (run->writing && !written);
 	run->writing = false;
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (!entry->writing)
 			continue;
 		entry->writing = false;

@@ -42,7 +42,7 @@ struct ledger {
 	struct loop_timer timer;
 };
 
-/* ---- accounts ------------------------------------------------------------------- */
+/* ---- accounts ---------------------------------------------------------------------- */
 
 int64_t
 ledger_now_us(struct ledger *ledger)
@@ -123,7 +123,7 @@ warn(struct account *account)
 		tell(account, LEDGER_WARNING, &account->warned);
 }
 
-/* ---- waiting -------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------- */
 
 static void
 look_in(struct ledger *ledger, int64_t delay_ms)
@@ -256,7 +256,7 @@ look(void *arg)
 	}
 }
 
-/* ---- asking, reserving, settling ------------------------------------------------ */
+/* ---- asking, reserving, settling --------------------------------------------------- */
 
 static enum ledger_answer
 ask_account(struct account *account, int64_t nano)
@@ -330,7 +330,7 @@ ledger_settle(struct ledger *ledger, const struct budget_call *call, int64_t at_
 	}
 }
 
-/* ---- the list of budgets -------------------------------------------------------- */
+/* ---- the list of budgets ----------------------------------------------------------- */
 
 static struct account *
 account_new(struct ledger *ledger, const struct budget *budget)
@@ -499,7 +499,7 @@ ledger_free(struct ledger *ledger)
 	mem_free(ledger);
 }
 
-/* ---- looking -------------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------- */
 
 size_t
 ledger_n(const struct ledger *ledger)

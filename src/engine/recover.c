@@ -181,8 +181,7 @@ recover_blockers(struct engine *engine, struct heed_error *error)
 {
 	struct queue *queue;
 
-	TAILQ_FOREACH(queue, &engine->all_queues, all)
-	{
+	TAILQ_FOREACH (queue, &engine->all_queues, all) {
 		struct store_filter filter = {.states = "dead,held", .name = queue->name};
 
 		if (!queue->blocks || queue->knows_blockers)

@@ -1,6 +1,6 @@
 /*
  * redrive.c - redrives as jobs of a running engine: at their rate, one step at a time,
- *and again after a restart. What a step does is in redrive_step.c.
+ * and again after a restart. What a step does is in redrive_step.c.
  *
  *	new --on disk--> waits for its time ----> step under way --written--> what goes on
  *	                       ^                        |                      is loaded
@@ -249,9 +249,9 @@ tick_others(struct engine *engine)
 {
 	struct redriving *job;
 
-	TAILQ_FOREACH(job, &engine->redriving, link)
-	if (job->stored && job->timer.slot == 0)
-		tick_in(job, 0);
+	TAILQ_FOREACH (job, &engine->redriving, link)
+		if (job->stored && job->timer.slot == 0)
+			tick_in(job, 0);
 }
 
 static void
@@ -429,9 +429,9 @@ engine_cancel_job(struct engine *engine, int64_t id, engine_job_fn *done, void *
 {
 	struct redriving *job;
 
-	TAILQ_FOREACH(job, &engine->redriving, link)
-	if (job->job.id == id && job->stored && !job->cancelled)
-		break;
+	TAILQ_FOREACH (job, &engine->redriving, link)
+		if (job->job.id == id && job->stored && !job->cancelled)
+			break;
 	if (job == NULL) {
 		(void)error_set(error, HEED_E_NOTFOUND, "there is no open job %lld",
 		                (long long)id);

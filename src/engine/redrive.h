@@ -6,11 +6,11 @@
  * numbers; what it does with some of them, and how far it has come, is one transaction.
  * So it goes on after a crash where it was, and each run is met once.
  *
- *	job on disk ══> [ runs' rows, marks in their journals, the job's position ] ══>
- *... done and when that is on disk, what is to go on is loaded
+ *	job on disk ══> [ runs' rows, marks in their journals, the job's position ] ══> ...
+ *	done, and when that is on disk, what is to go on is loaded
  *
  * A mark in the journal tells what was said. What failed before the mark no longer
- *counts; what was answered and paid for does, unless the question has become another.
+ * counts; what was answered and paid for does, unless the question has become another.
  */
 #ifndef HEED_ENGINE_REDRIVE_H
 #define HEED_ENGINE_REDRIVE_H

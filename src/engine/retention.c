@@ -6,7 +6,7 @@
  *	                                       └── any age ──────┘
  *
  * Each phase is a search aside, then a transaction, then a pause, until the search comes
- *to its end. How much goes into a transaction follows from how long the last one took. A
+ * to its end. How much goes into a transaction follows from how long the last one took. A
  * search goes on where it ended; now and then it begins again, for what had to stay.
  */
 #include "engine/retention.h"

@@ -87,8 +87,7 @@ run_free(struct run *run)
 	struct engine *engine = run->engine;
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		release(entry);
 	}
 	signal_written(run, HEED_E_CANCELLED);
@@ -227,8 +226,7 @@ admit_entries(struct run *run)
 	struct entry *entry;
 	bool busy = false;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		int r = 0;
 
 		if ((entry->state != ENTRY_INTENDED && entry->load == NULL) ||
@@ -379,10 +377,10 @@ has_raw_reply(const struct run *run)
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->kind == ENTRY_ASK && entry->state == ENTRY_DONE &&
-	    (entry->dirty || entry->writing))
-		return true;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (entry->kind == ENTRY_ASK && entry->state == ENTRY_DONE &&
+		    (entry->dirty || entry->writing))
+			return true;
 	return false;
 }
 
@@ -467,8 +465,7 @@ perform(struct run *run)
 
 	if (run->engine->closing)
 		return;
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (!entry->todo || !entry->stored || entry->state != ENTRY_INTENDED)
 			continue;
 		entry->todo = false;
@@ -520,8 +517,7 @@ settle_transactional(struct run *run, int code, const char *text)
 	struct entry *entry;
 	bool any = false;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (!entry->writing || !journal_is_transactional(entry))
 			continue;
 		any = true;

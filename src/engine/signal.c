@@ -68,8 +68,7 @@ flow_hear(const struct run *run, const char *signal, struct heed_json *ret_value
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (entry->kind != ENTRY_SIGNAL || !str_is(entry->step, signal))
 			continue;
 		*ret_value = entry->value;
@@ -84,10 +83,11 @@ find_wait(const struct run *run, struct heed_str name)
 {
 	struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (entry->kind == ENTRY_WAIT && entry->state == ENTRY_INTENDED &&
-	    str_eq(entry->step, name) && json_get_bool(entry->value, "signal", false))
-		return entry;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (entry->kind == ENTRY_WAIT && entry->state == ENTRY_INTENDED &&
+		    str_eq(entry->step, name) &&
+		    json_get_bool(entry->value, "signal", false))
+			return entry;
 	return NULL;
 }
 
@@ -110,10 +110,11 @@ engine_awaited(struct engine *engine, int64_t run_id, struct heed_str *names, si
 
 	if (run == NULL || run->state >= RUN_HELD)
 		return 0;
-	TAILQ_FOREACH(entry, &run->entries, link)
-	if (n < max && entry->kind == ENTRY_WAIT && entry->state == ENTRY_INTENDED &&
-	    json_get_bool(entry->value, "signal", false))
-		names[n++] = entry->step;
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (n < max && entry->kind == ENTRY_WAIT &&
+		    entry->state == ENTRY_INTENDED &&
+		    json_get_bool(entry->value, "signal", false))
+			names[n++] = entry->step;
 	return n;
 }
 

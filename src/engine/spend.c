@@ -38,7 +38,7 @@ most_of(struct entry *entry, const struct model *model)
 	                      loop_wall_us(entry->run->engine->loop));
 }
 
-/* ---- refusals ------------------------------------------------------------------- */
+/* ---- refusals ---------------------------------------------------------------------- */
 
 /* The first of the budgets to open is what to wait for. */
 static void
@@ -120,7 +120,7 @@ refused(struct entry *entry, enum ledger_answer answer,
 	               : explain(refusal, answer, *model, nano, error);
 }
 
-/* ---- before, at and after the call ---------------------------------------------- */
+/* ---- before, at and after the call ------------------------------------------------- */
 
 int
 spend_choose(struct entry *entry, const struct model **model, struct heed_error *error)
@@ -209,7 +209,7 @@ spend_drop(struct entry *entry)
 		entry->reserved_nano = 0;
 }
 
-/* ---- waiting -------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------- */
 
 static void
 let_go(void *arg)
@@ -232,7 +232,7 @@ spend_wait(struct run *run)
 	return run->due_us >= run->held_until_us;
 }
 
-/* ---- the list of budgets -------------------------------------------------------- */
+/* ---- the list of budgets ----------------------------------------------------------- */
 
 static int
 add_usage(void *arg, const struct store_usage *usage)
@@ -257,20 +257,20 @@ add_runs(struct engine *engine)
 	const struct entry *entry;
 	const struct run *run;
 
-	TAILQ_FOREACH(run, &engine->all, all)
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
-		struct budget_call call = call_of(run, entry->asked);
+	TAILQ_FOREACH (run, &engine->all, all)
+		TAILQ_FOREACH (entry, &run->entries, link) {
+			struct budget_call call = call_of(run, entry->asked);
 
-		if (entry->kind != ENTRY_ASK || entry->asked.len == 0)
-			continue;
-		if (entry->state == ENTRY_INTENDED)
-			ledger_history(engine->ledger, &call, entry->at_us, 0,
-			               entry->reserved_nano);
-		else if (entry->dirty || entry->writing)
-			ledger_history(engine->ledger, &call, entry->at_us,
-			               entry->cost_nano + entry->reserved_nano, 0);
-	}
+			if (entry->kind != ENTRY_ASK || entry->asked.len == 0)
+				continue;
+			if (entry->state == ENTRY_INTENDED)
+				ledger_history(engine->ledger, &call, entry->at_us, 0,
+				               entry->reserved_nano);
+			else if (entry->dirty || entry->writing)
+				ledger_history(engine->ledger, &call, entry->at_us,
+				               entry->cost_nano + entry->reserved_nano,
+				               0);
+		}
 }
 
 int

@@ -58,8 +58,7 @@ run_view_steps(const struct run *run, step_view_fn *fn, void *arg)
 {
 	const struct entry *entry;
 
-	TAILQ_FOREACH(entry, &run->entries, link)
-	{
+	TAILQ_FOREACH (entry, &run->entries, link) {
 		struct step_view view = view_step(run, entry);
 
 		fn(arg, &view);

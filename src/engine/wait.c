@@ -1,10 +1,10 @@
 /*
  * wait.c - the step that waits: for an event, for a signal, or for a time to come.
  *
- *	none ......... write down what is waited for; look among the events since the
- *run's intended ..... wait; a timer is armed when there is a bound done ......... the
- *event, or the signal's value failed ....... nothing came in time, or the flow was
- *stopped
+ *	none ......... write down what is waited for; look among the events since the run's
+ *	intended ..... wait; a timer is armed when there is a bound
+ *	done ......... the event, or the signal's value
+ *	failed ....... nothing came in time, or the flow was stopped
  *
  * What is waited for and the event are both on disk before they meet, so their meeting
  * is never lost: an event that is committed is shown to the waits in memory
@@ -142,8 +142,7 @@ show(struct wait_list *list, const struct event *event, struct arena *scratch)
 {
 	struct wait_link *link;
 
-	TAILQ_FOREACH(link, list, link)
-	{
+	TAILQ_FOREACH (link, list, link) {
 		struct waiting *waiting = link->waiting;
 		struct heed_str subject = waiting->wait.subject;
 
@@ -169,10 +168,10 @@ wait_event(struct engine *engine, struct event_ref *ref)
 	if (TAILQ_EMPTY(any) && TAILQ_EMPTY(about))
 		return;
 	if (event_open(ref) < 0) { /* no memory: they look for it later */
-		TAILQ_FOREACH(link, any, link)
-		search_later(link->waiting, TROUBLE_MS);
-		TAILQ_FOREACH(link, about, link)
-		search_later(link->waiting, TROUBLE_MS);
+		TAILQ_FOREACH (link, any, link)
+			search_later(link->waiting, TROUBLE_MS);
+		TAILQ_FOREACH (link, about, link)
+			search_later(link->waiting, TROUBLE_MS);
 		return;
 	}
 	arena_init(&scratch, 0);

@@ -5,9 +5,9 @@
  *	     '------------------------- http_cancel: gone --------------------------'
  *
  * WAITING: copied and in line. RUNNING: libcurl has it, in one of the pool's multi
- *handles. ENDED: its reply is complete; callbacks are made outside of libcurl, at the end
- *of a batch of events, where they may start and cancel calls as they like. Easy handles
- *are kept for the next call: making one costs more than using it.
+ * handles. ENDED: its reply is complete; callbacks are made outside of libcurl, at the end
+ * of a batch of events, where they may start and cancel calls as they like. Easy handles
+ * are kept for the next call: making one costs more than using it.
  */
 #include "loop/http_client.h"
 

@@ -29,7 +29,7 @@ struct http_request {
 	size_t n_headers;
 	struct heed_str body;
 	bool has_body;
-	bool once; /* it must not arrive twice, whatever its method */
+	bool once;                  /* it must not arrive twice, whatever its method */
 	int64_t timeout_ms;         /* of the whole call; 0 for 30 s */
 	int64_t connect_timeout_ms; /* 0 for 10 s */
 	size_t reply_max; /* bytes of body kept; 0 for 16 MiB; more is HEED_E_LIMIT */

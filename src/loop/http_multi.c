@@ -272,9 +272,9 @@ http_pool_add(struct http_pool *pool, struct http_call *call)
 {
 	struct http_multi *multi;
 
-	TAILQ_FOREACH(multi, &pool->multis, link)
-	if (multi->n < MULTI_CALLS)
-		break;
+	TAILQ_FOREACH (multi, &pool->multis, link)
+		if (multi->n < MULTI_CALLS)
+			break;
 	if (multi == NULL)
 		multi = multi_new(pool);
 	if (multi == NULL || curl_multi_add_handle(multi->curl, call->easy) != CURLM_OK)

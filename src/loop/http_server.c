@@ -61,8 +61,7 @@ struct http_server {
 	_Atomic bool quiet;
 };
 
-/* ---- reading a request
- * ---------------------------------------------------------------------- */
+/* ---- reading a request ------------------------------------------------------------- */
 
 static enum MHD_Result
 add_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -296,8 +295,7 @@ handle(void *arg, struct MHD_Connection *connection, const char *url, const char
 	return exchange->forwarded ? MHD_YES : whole_request(exchange);
 }
 
-/* ---- answering
- * ------------------------------------------------------------------------------ */
+/* ---- answering --------------------------------------------------------------------- */
 
 void
 http_server_headers(struct MHD_Response *response, const char *type,
@@ -401,8 +399,7 @@ http_problem(struct http_exchange *exchange, int status, const char *title,
 	buf_done(&detail);
 }
 
-/* ---- listening
- * ------------------------------------------------------------------------------ */
+/* ---- listening --------------------------------------------------------------------- */
 
 static int
 fail_listen(const char *listen, struct heed_error *error)

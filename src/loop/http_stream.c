@@ -223,8 +223,8 @@ http_streams_end(struct http_streams *streams)
 {
 	struct http_stream *stream;
 
-	LIST_FOREACH(stream, streams, link)
-	end(stream);
+	LIST_FOREACH (stream, streams, link)
+		end(stream);
 }
 
 /* Each has been posted: that frees it. */

@@ -47,8 +47,7 @@ bool loop_jump(struct loop *loop, int64_t until_ms);
 void loop_hold(struct loop *loop);
 void loop_release(struct loop *loop);
 
-/* ---- timers: embedded in their owner, so arming never fails
- * ---------------------------- */
+/* ---- timers: embedded in their owner, so arming never fails ------------------------ */
 
 typedef void loop_fn(void *arg);
 
@@ -67,8 +66,7 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t delay_m
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 int loop_timers_reserve(struct loop *loop, size_t n);
 
-/* ---- work from and to other threads
- * ----------------------------------------------------- */
+/* ---- work from and to other threads ------------------------------------------------ */
 
 /* Embedded in its owner; queued at most once at a time; never fails. */
 struct loop_post {

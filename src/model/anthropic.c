@@ -11,7 +11,7 @@
 static const char *const options[] = {"endpoint",   "model",       "api_key", "form",
                                       "max_tokens", "temperature", NULL};
 
-/* ---- out -------------------------------------------------------------------------- */
+/* ---- out --------------------------------------------------------------------------- */
 
 static int
 set_tool(struct heed_json schema, bool strict, struct heed_str name, struct arena *arena,
@@ -123,7 +123,7 @@ encode(const struct model *model, const struct model_question *question,
 	return 0;
 }
 
-/* ---- back ------------------------------------------------------------------------- */
+/* ---- back -------------------------------------------------------------------------- */
 
 static void
 read_usage(struct heed_json body, struct model_reply *reply)

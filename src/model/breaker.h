@@ -3,15 +3,14 @@
  *
  *	           failures in a row reach the bound
  *	CLOSED ------------------------------------------> OPEN <---------.
- *	   ^                                                 |            | the probe
- *fails: |                 the pause is over, and somebody |            | the pause
- *doubles |                                   wants to call v            | (16 times at
- *most)
+ *	   ^                                                 |            | the probe fails:
+ *	   |                 the pause is over, and somebody |            | the pause doubles
+ *	   |                                   wants to call v            | (16 times at most)
  *	   '--- the probe answers -------------------- HALF_OPEN ---------'
  *
- * CLOSED: calls pass; `failures` counts those in a row. OPEN: none passes before
- *`until_ms`. HALF_OPEN: exactly one call, the probe, is under way; results of older calls
- *count for nothing. A pure machine on a clock that the caller passes in.
+ * CLOSED: calls pass; `failures` counts those in a row. OPEN: none passes before `until_ms`.
+ * HALF_OPEN: exactly one call, the probe, is under way; results of older calls count for
+ * nothing. A pure machine on a clock that the caller passes in.
  */
 #ifndef HEED_MODEL_BREAKER_H
 #define HEED_MODEL_BREAKER_H

@@ -11,7 +11,7 @@
 
 extern const struct model_kind model_openai, model_azure, model_anthropic, model_rules;
 
-/* ---- prompt.c --------------------------------------------------------------------- */
+/* ---- prompt.c ---------------------------------------------------------------------- */
 
 /* Heed's own system text: data is never instruction, then the model's and the question's.
  * When `shown` is not null the schema is written out. {NULL, 0} without memory. */
@@ -25,7 +25,7 @@ size_t prompt_frame_len(void);
 void prompt_turns(const struct model_question *question, struct json_build *turns,
                   struct arena *arena);
 
-/* ---- body.c ----------------------------------------------------------------------- */
+/* ---- body.c ------------------------------------------------------------------------ */
 
 /* The model's endpoint, or its kind's, without slashes at its end; may be empty. */
 struct heed_str codec_endpoint(const struct model *model);
@@ -42,7 +42,7 @@ int codec_finish(const struct model *model, struct json_build *body, struct heed
                  struct arena *arena, struct model_request *ret_request);
 void codec_header(struct model_request *request, const char *name, struct heed_str value);
 
-/* ---- reply.c ---------------------------------------------------------------------- */
+/* ---- reply.c ----------------------------------------------------------------------- */
 
 /* The response's body as JSON, or null. Keeps `raw` and the request id in any case. */
 struct heed_json codec_parse(const struct model_response *response, struct arena *arena,
@@ -57,7 +57,7 @@ void reply_set(struct model_reply *reply, enum model_class class, int code,
 /* A token count as it stands in JSON: 0 when absent or absurd. */
 int64_t codec_count(struct heed_json object, const char *name);
 
-/* ---- openai.c, for azure.c -------------------------------------------------------- */
+/* ---- openai.c, for azure.c --------------------------------------------------------- */
 
 /* The chat completions body without `model` when `name` is empty. */
 int openai_body(const struct model *model, const struct model_question *question,

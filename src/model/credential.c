@@ -3,9 +3,9 @@
  *
  * A source's fetch is one small machine:
  *
- *	IDLE --credential_get--> step: request --reply--> token kept, waiters told -->
- *IDLE ^  |  \-- HEED_E_NOTFOUND: the next step of the chain |  '--- may pass: again after
- *1, 2, 4 s (managed identity)
+ *	IDLE --credential_get--> step: request --reply--> token kept, waiters told --> IDLE
+ *	                          ^  |  \-- HEED_E_NOTFOUND: the next step of the chain
+ *	                          |  '--- may pass: again after 1, 2, 4 s (managed identity)
  *	                          '--- Arc's 401: again with the file's secret
  *
  * `busy` while not IDLE; at most one of call, work and timer is then armed.
@@ -54,7 +54,7 @@ struct credentials {
 
 static void run_step(struct source *source);
 
-/* ---- the end of a fetch ----------------------------------------------------------- */
+/* ---- the end of a fetch ------------------------------------------------------------ */
 
 static void
 finish(struct source *source, int code, const char *text)
@@ -132,7 +132,7 @@ pass_over(struct source *source, struct heed_str why)
 	run_step(source);
 }
 
-/* ---- by HTTP ---------------------------------------------------------------------- */
+/* ---- by HTTP ----------------------------------------------------------------------- */
 
 static void send_request(struct source *source);
 
@@ -220,7 +220,7 @@ send_request(struct source *source)
 		     str_of(error.text));
 }
 
-/* ---- by the az command ------------------------------------------------------------ */
+/* ---- by the az command ------------------------------------------------------------- */
 
 static void
 on_cli(void *arg)
@@ -263,7 +263,7 @@ start_cli(struct source *source)
 	loop_work(source->credentials->loop, &cli->work);
 }
 
-/* ---- steps ------------------------------------------------------------------------ */
+/* ---- steps ------------------------------------------------------------------------- */
 
 static void
 run_step(struct source *source)
@@ -328,7 +328,7 @@ fetch(struct source *source)
 	loop_timer_set(source->credentials->loop, &source->timer, 0);
 }
 
-/* ---- public ----------------------------------------------------------------------- */
+/* ---- public ------------------------------------------------------------------------ */
 
 struct credentials *
 credentials_new(struct loop *loop, struct http_client *http, const char *imds_endpoint)

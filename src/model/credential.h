@@ -41,7 +41,7 @@ void credential_cancel(struct credentials *credentials, struct credential_wait *
 void credential_reject(struct credentials *credentials, enum model_credential kind,
                        struct heed_str scope);
 
-/* ---- credential_cli.c ------------------------------------------------------------- */
+/* ---- credential_cli.c -------------------------------------------------------------- */
 
 /* Run `az account get-access-token` on a work thread; `work->done` is the caller's. */
 struct credential_cli {

@@ -20,7 +20,6 @@
 
 #define TIME_MAX_MS 15000
 
-
 static int
 start(struct credential_cli *cli, int out, pid_t *ret_pid)
 {

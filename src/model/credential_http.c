@@ -233,7 +233,7 @@ token_request_arc(struct arena *arena, struct heed_str challenge,
 	return 0;
 }
 
-/* ---- replies ---------------------------------------------------------------------- */
+/* ---- replies ----------------------------------------------------------------------- */
 
 /* Seconds, as a number or as text. */
 static int64_t

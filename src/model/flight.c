@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "model/codec.h"
 
-/* ---- identity --------------------------------------------------------------------- */
+/* ---- identity ---------------------------------------------------------------------- */
 
 static struct flight **
 twin_bucket(struct gateway *gateway, const struct id_hash *key)
@@ -47,7 +47,7 @@ twin_remove(struct flight *flight)
 	*at = flight->twin;
 }
 
-/* ---- life ------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------- */
 
 struct flight *
 flight_spare(struct gateway *gateway)
@@ -165,7 +165,7 @@ flight_quit(struct ticket *ticket)
 		flight_free(flight);
 }
 
-/* ---- handing out ------------------------------------------------------------------ */
+/* ---- handing out ------------------------------------------------------------------- */
 
 static struct ticket *
 next_caller(struct flight *flight)
@@ -242,7 +242,7 @@ flight_deliver_ready(void *arg)
 		loop_timer_set(gateway->loop, &gateway->timer, 0);
 }
 
-/* ---- settling --------------------------------------------------------------------- */
+/* ---- settling ---------------------------------------------------------------------- */
 
 /* What the provider did not say is filled in from above, so that budgets hold. */
 static void
@@ -306,7 +306,7 @@ fail(struct flight *flight, enum model_class class, int code, struct heed_str te
 	flight_ready(flight);
 }
 
-/* ---- the call --------------------------------------------------------------------- */
+/* ---- the call ---------------------------------------------------------------------- */
 
 /* No response came: what does that mean? */
 static void

@@ -15,7 +15,7 @@
 
 #define CACHE_BYTES ((size_t)64 * 1024 * 1024)
 
-/* ---- models ----------------------------------------------------------------------- */
+/* ---- models ------------------------------------------------------------------------ */
 
 static struct model *
 find_model(struct model *models, size_t n, struct heed_str name)
@@ -87,7 +87,7 @@ gateway_remove(struct gateway *gateway, struct model *models, size_t n)
 	}
 }
 
-/* ---- identity of questions -------------------------------------------------------- */
+/* ---- identity of questions --------------------------------------------------------- */
 
 int
 flight_key(const struct model *model, const struct model_question *question,
@@ -120,7 +120,7 @@ flight_key(const struct model *model, const struct model_question *question,
 	return r;
 }
 
-/* ---- tickets ---------------------------------------------------------------------- */
+/* ---- tickets ----------------------------------------------------------------------- */
 
 const struct model *
 ticket_model(const struct ticket *ticket)
@@ -307,7 +307,7 @@ gateway_cancel(struct ticket *ticket)
 	ticket_free(ticket);
 }
 
-/* ---- the gateway ------------------------------------------------------------------ */
+/* ---- the gateway ------------------------------------------------------------------- */
 
 int
 gateway_new(struct loop *loop, struct http_client *http,

@@ -2,17 +2,19 @@
  * gateway.h - the gateway's insides, shared by gateway.c, lane.c and flight.c only.
  *
  * A *ticket* is one attempt of a caller. A *lane* is what all attempts at one model
- *share: its limiter, breaker and line. A *flight* is one call (or one answer that needs
- *none) and the tickets that wait for it.
+ * share: its limiter, breaker and line. A *flight* is one call (or one answer that needs
+ * none) and the tickets that wait for it.
  *
- *	ticket:  WAITING --lane grants--> ADMITTED --gateway_call--> CALLING --done-->
- *gone |                       |  ^ |                       |  '-- joined a flight (twin
- *or cache): holds no place
- *	            '-----------------------'----- gateway_cancel: gone
+ *	WAITING --lane grants--> ADMITTED --gateway_call--> CALLING --done--> gone
+ *	   |                       |  ^                        |
+ *	   |                       |  '-- joined a flight (a twin's, or the cache's):
+ *	   |                       |      holds no place
+ *	   '-----------------------'----- gateway_cancel: gone
  *
  * WAITING: in lane->line, holds nothing. ADMITTED without flight: holds a place in the
- *lane's limiter (and perhaps is its breaker's probe). With flight: one of
- *flight->tickets. The flight holds the place once it has started, until it has its reply.
+ * lane's limiter (and perhaps is its breaker's probe). With flight: one of
+ * flight->tickets. The flight holds the place once it has started, until it has its
+ * reply.
  */
 #ifndef HEED_MODEL_GATEWAY_H
 #define HEED_MODEL_GATEWAY_H
@@ -110,7 +112,7 @@ struct gateway {
 	struct flight *twins[TWIN_BUCKETS];
 };
 
-/* ---- lane.c ----------------------------------------------------------------------- */
+/* ---- lane.c ------------------------------------------------------------------------ */
 
 /* Find or make the lane of a model and hold it; an old one gets the model's settings and
  * a closed breaker. NULL without memory. */
@@ -126,13 +128,13 @@ void lane_leave(struct ticket *ticket);
 /* A place became free, or the breaker changed: see who may go, on a later turn. */
 void lane_stir(struct lane *lane);
 
-/* ---- gateway.c -------------------------------------------------------------------- */
+/* ---- gateway.c --------------------------------------------------------------------- */
 
 /* The identity of a question to a model, for cache and twins. HEED_E_NOMEM. */
 int flight_key(const struct model *model, const struct model_question *question,
                struct id_hash *ret_key);
 
-/* ---- flight.c --------------------------------------------------------------------- */
+/* ---- flight.c ---------------------------------------------------------------------- */
 
 /* A call under way with this key, or NULL. */
 struct flight *flight_find(struct gateway *gateway, const struct id_hash *key);

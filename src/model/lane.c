@@ -20,7 +20,7 @@ now_ms(const struct lane *lane)
 	return loop_steady_ms(lane->gateway->loop);
 }
 
-/* ---- the line --------------------------------------------------------------------- */
+/* ---- the line ---------------------------------------------------------------------- */
 
 static void
 push(struct lane *lane, struct ticket *ticket)
@@ -54,7 +54,7 @@ lane_leave(struct ticket *ticket)
 	lane->line.n--;
 }
 
-/* ---- who may go ------------------------------------------------------------------- */
+/* ---- who may go -------------------------------------------------------------------- */
 
 /* 0, milliseconds, or below zero: until something ends. */
 static int64_t
@@ -123,7 +123,7 @@ lane_enter(struct ticket *ticket)
 	return enter(ticket, model != NULL ? model : ticket->first);
 }
 
-/* ---- the turn --------------------------------------------------------------------- */
+/* ---- the turn ---------------------------------------------------------------------- */
 
 /* While this lane is unusable, move its first in line to a lane that is not. */
 static bool
@@ -189,7 +189,7 @@ lane_stir(struct lane *lane)
 		loop_timer_set(lane->gateway->loop, &lane->timer, 0);
 }
 
-/* ---- life ------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------- */
 
 static char *
 make_key(const struct model *model)

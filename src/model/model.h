@@ -1,20 +1,19 @@
 /*
  * model.h - the gateway to models: questions, replies, admission, calls.
  *
- * A *model* is a named deployment of a provider: how to reach it, what it costs, what it
- *may be asked at once. A *kind* (codec) turns a question into one HTTP request and its
- *response into a reply; one file a provider. The *gateway* decides when a call may start
- *(limits, circuit breaker, fallback), answers from its cache or from an identical call
- *that is under way, and performs the call once. It never repeats a call: each attempt is
- *the caller's decision, committed by the caller between admission and call.
+ * A *model* is a named deployment of a provider: how to reach it, what it costs, what it may be
+ * asked at once. A *kind* (codec) turns a question into one HTTP request and its response into
+ * a reply; one file a provider. The *gateway* decides when a call may start (limits, circuit
+ * breaker, fallback), answers from its cache or from an identical call that is under way, and
+ * performs the call once. It never repeats a call: each attempt is the caller's decision,
+ * committed by the caller between admission and call.
  *
  *	gateway_admit --0--> [caller commits its intent] --> gateway_call --> done(reply)
  *	      |                                                   ^
  *	      '--HEED_WAIT--> queued ... wake(arg) ---------------'
  *
  * The reply's text is raw. The caller records it, then reads it with structured_read
- * (structured.h), and when that fails may ask once more with `previous` and `complaint`
- *set.
+ * (structured.h), and when that fails may ask once more with `previous` and `complaint` set.
  *
  * Everything is on the loop's thread.
  */
@@ -33,7 +32,7 @@ struct gateway;
 struct lane;
 struct model_kind;
 
-/* ---- a model as configured -------------------------------------------------------- */
+/* ---- a model as configured --------------------------------------------------------- */
 
 /* Nano US dollars (1e-9) for a million tokens, so that "0.15" dollars is exact. */
 struct model_price {
@@ -125,7 +124,7 @@ bool model_price_known(const struct model *model);
 /* The name to show: "gpt-4o-mini", the deployment, "rules". */
 struct heed_str model_label(const struct model *model);
 
-/* ---- questions and replies -------------------------------------------------------- */
+/* ---- questions and replies --------------------------------------------------------- */
 
 /* What is asked. Borrowed by every call that takes it until that call returns. */
 struct model_question {
@@ -195,7 +194,7 @@ int model_reply_write(const struct model_reply *reply, struct arena *arena,
                       struct heed_json *ret_record);
 int model_reply_read(struct heed_json record, struct model_reply *ret_reply);
 
-/* ---- cost ------------------------------------------------------------------------- */
+/* ---- cost -------------------------------------------------------------------------- */
 
 /* The tokens that a text of `bytes` may take: one for three bytes, rounded up. High for
  * English (about four bytes a token), about right for code and other alphabets. */
@@ -217,7 +216,7 @@ int64_t model_cost(const struct model *model, struct heed_str answered_by,
 int64_t model_cost_max(const struct model *model, const struct model_question *question,
                        int64_t at_us);
 
-/* ---- the gateway ------------------------------------------------------------------ */
+/* ---- the gateway ------------------------------------------------------------------- */
 
 /* Answers in place of providers, in rehearsals (tests, whatif). */
 struct model_stand_in {
@@ -231,7 +230,7 @@ struct model_stand_in {
 
 struct gateway_options {
 	const struct model_stand_in *stand_in; /* borrowed; NULL: providers answer */
-	size_t cache_max;          /* bytes of cached replies; 0 for 64 MiB */
+	size_t cache_max;                      /* bytes of cached replies; 0 for 64 MiB */
 	const char *imds_endpoint; /* tests; NULL for http://169.254.169.254 */
 };
 
@@ -298,7 +297,7 @@ struct gateway_stats {
 };
 void gateway_stats(const struct model *model, struct gateway_stats *ret_stats);
 
-/* ---- codecs ----------------------------------------------------------------------- */
+/* ---- codecs ------------------------------------------------------------------------ */
 
 /* A request as parts, on the arena that encode was given. */
 struct model_request {

@@ -12,7 +12,7 @@
 static const char *const options[] = {"endpoint",   "model",       "api_key",      "form",
                                       "max_tokens", "temperature", "tokens_field", NULL};
 
-/* ---- out -------------------------------------------------------------------------- */
+/* ---- out --------------------------------------------------------------------------- */
 
 /* response_format, and the schema that the prompt has to show or null. */
 static int
@@ -136,7 +136,7 @@ encode(const struct model *model, const struct model_question *question,
 	return 0;
 }
 
-/* ---- back ------------------------------------------------------------------------- */
+/* ---- back -------------------------------------------------------------------------- */
 
 /* Content as text: a string, or a list of parts. */
 static int

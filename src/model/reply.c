@@ -194,7 +194,7 @@ codec_fail(const struct model_response *response, struct heed_json body,
 	                                                 response->status < 300};
 }
 
-/* ---- records ---------------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------------------- */
 
 static void
 set_flag(struct json_build *build, const char *name, bool flag)

@@ -93,7 +93,7 @@ describe(const struct strict *strict, struct heed_json schema, struct json_build
 	return 0;
 }
 
-/* ---- the kinds of schema ---------------------------------------------------------- */
+/* ---- the kinds of schema ----------------------------------------------------------- */
 
 static int
 convert_ref(struct strict *strict, struct heed_json schema, struct heed_json *ret_form)
@@ -353,7 +353,7 @@ convert_choice(struct strict *strict, struct heed_json schema,
 	return 0;
 }
 
-/* ---- the whole -------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------- */
 
 static int
 convert_defs(struct strict *strict, const struct heed_json *defs,

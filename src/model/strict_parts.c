@@ -148,7 +148,7 @@ strict_nullable(struct arena *arena, struct heed_json form, struct heed_json *re
 	return json_build_end(&build, ret_form);
 }
 
-/* ---- allOf ------------------------------------------------------------------------ */
+/* ---- allOf ------------------------------------------------------------------------- */
 
 int
 strict_join(struct arena *arena, struct heed_json a, struct heed_json b,

@@ -26,7 +26,7 @@ struct reader {
 	int error; /* HEED_E_LIMIT, HEED_E_NOMEM: stop */
 };
 
-/* ---- taking off what the strict form added ---------------------------------------- */
+/* ---- taking off what the strict form added ----------------------------------------- */
 
 static struct heed_json
 follow(struct heed_json root, struct heed_json schema)
@@ -200,7 +200,7 @@ drop_nulls(struct reader *reader, struct heed_json schema, struct heed_json valu
 	return 0;
 }
 
-/* ---- trying candidates ------------------------------------------------------------ */
+/* ---- trying candidates ------------------------------------------------------------- */
 
 /* Is `value` valid, as it stands or without the nulls? */
 static bool
@@ -325,7 +325,7 @@ try_inside(struct reader *reader, struct heed_str text, struct heed_json *ret_an
 	return false;
 }
 
-/* ---- the text around -------------------------------------------------------------- */
+/* ---- the text around --------------------------------------------------------------- */
 
 /* Without a byte order mark, and without thoughts before the answer. */
 static struct heed_str
@@ -387,7 +387,7 @@ search(struct reader *reader, struct heed_str text, struct heed_json *ret_answer
 	return false;
 }
 
-/* ---- the complaint ---------------------------------------------------------------- */
+/* ---- the complaint ----------------------------------------------------------------- */
 
 static int
 complain(struct reader *reader)

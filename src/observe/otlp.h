@@ -1,10 +1,9 @@
 /*
  * otlp.h - sends spans to an OpenTelemetry collector: OTLP over HTTP, as JSON, in
- *batches.
+ * batches.
  *
  *	otlp_add -> pending -> one request at a time -> sent
- *	              '-- full: counted as dropped       '-- refused, or tried in vain:
- *dropped
+ *	              '-- full: counted as dropped       '-- refused, or in vain: dropped
  *
  * Nothing is dropped silently: what is, is counted and said in the log. Source: OTLP 1.x,
  * docs/specification.md of opentelemetry-proto.

@@ -3,8 +3,8 @@
  * that are declared: what a provider is sent in its strict form, and what every answer is
  * held against here.
  *
- *	{reason, accepted, events: [one of {type, data}], side_effects: [one of {name,
- *input}]}
+ *	{reason, accepted, events: [one of {type, data}],
+ *	 side_effects: [one of {name, input}]}
  *
  * The reason comes first, because a model writes in order.
  */

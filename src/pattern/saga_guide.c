@@ -55,8 +55,7 @@ saga_history(struct saga_pass *pass, struct heed_json *ret_history)
 	size_t skip = pass->n_execs > HISTORY_MAX ? pass->n_execs - HISTORY_MAX : 0;
 
 	json_array(&list, pass->arena);
-	TAILQ_FOREACH(exec, &pass->execs, link)
-	{
+	TAILQ_FOREACH (exec, &pass->execs, link) {
 		if (skip > 0) {
 			skip--;
 			continue;

@@ -19,8 +19,7 @@ find_last(const struct saga_pass *pass, int place, int *ret_place)
 	struct saga_exec *exec;
 
 	*ret_place = 0;
-	TAILQ_FOREACH(exec, &pass->execs, link)
-	{
+	TAILQ_FOREACH (exec, &pass->execs, link) {
 		int at = flow_place(pass->run, exec->name);
 		bool attempted = exec->step->undo_when == UNDO_ATTEMPTED && at > 0;
 

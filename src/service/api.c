@@ -17,7 +17,8 @@
 
 #define BODY_MAX ((size_t)1024 * 1024)
 #define ANSWER_MAX                                                                       \
-	((size_t)8 * 1024 * 1024) /* of a list; what is left has a next page             \
+	((size_t)8 * 1024 *                                                              \
+	 1024) /* of a list; what is left has a next page             \
 	                           */
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 1000

@@ -52,7 +52,7 @@ struct work {
 	bool asked; /* the event led to a question */
 };
 
-/* ---- the events ----------------------------------------------------------------- */
+/* ---- the events -------------------------------------------------------------------- */
 
 static int
 count_event(void *arg, const struct store_event *event)
@@ -117,7 +117,7 @@ read_events(struct work *work)
 	return r < 0 ? r : 0;
 }
 
-/* ---- the past ------------------------------------------------------------------- */
+/* ---- the past ---------------------------------------------------------------------- */
 
 static int
 measure_entry(void *arg, const struct store_entry *entry)
@@ -183,7 +183,7 @@ read_past(struct work *work)
 	return r < 0 ? r : 0;
 }
 
-/* ---- a question, weighed -------------------------------------------------------- */
+/* ---- a question, weighed ----------------------------------------------------------- */
 
 struct weight {
 	double low, is, high;
@@ -362,7 +362,7 @@ rehearse(struct work *work)
 	return r;
 }
 
-/* ---- all of it ------------------------------------------------------------------ */
+/* ---- all of it --------------------------------------------------------------------- */
 
 static int
 dearest_first(const void *a, const void *b)

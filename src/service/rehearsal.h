@@ -1,10 +1,9 @@
 /*
- * rehearsal.h - a configuration at work without the world: a store in memory, answers
- *from a script, effects noted instead of carried out, and a clock that jumps from timer
- *to timer. `heed test` and `heed whatif` are made of it.
+ * rehearsal.h - a configuration at work without the world: a store in memory, answers from
+ * a script, effects noted instead of carried out, and a clock that jumps from timer to
+ * timer. `heed test` and `heed whatif` are made of it.
  *
- *	rehearsal_new -> rehearsal_send ... -> rehearsal_settle -> rehearsal_outcome ->
- *free
+ *	rehearsal_new -> rehearsal_send ... -> rehearsal_settle -> rehearsal_outcome -> free
  *
  * Everything else is the real thing: routing, prompts, reading, repairs, retries, order,
  * budgets, follow-up events.
@@ -38,7 +37,7 @@ struct rehearsal_script {
 	struct heed_str only; /* the definitions of this name; empty: all */
 	struct heed_str flow; /* and of this kind; empty: any */
 	struct heed_str
-		model;   /* asked in place of every other; empty: those configured */
+		model; /* asked in place of every other; empty: those configured */
 	/* Streams as they were: read from this store, up to the version that an event's
 	 * run found then; nothing is appended. NULL: those of the rehearsal itself. */
 	struct store *past;

@@ -83,9 +83,8 @@ read_recorded(struct work *work)
 {
 	const struct whatif_options *options = work->options;
 	struct whatif *whatif = work->whatif;
-	struct store_filter filter = {.name = options->name,
-	                              .since_us = options->since_us,
-	                              .newest = true};
+	struct store_filter filter = {
+		.name = options->name, .since_us = options->since_us, .newest = true};
 	size_t i;
 	int r;
 

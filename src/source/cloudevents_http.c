@@ -43,7 +43,7 @@ cloudevents_mode(const struct cloudevents_request *request)
 	return CLOUDEVENTS_NONE;
 }
 
-/* ---- JSON format ----------------------------------------------------------- */
+/* ---- JSON format ------------------------------------------------------------------- */
 
 bool
 cloudevents_looks_like(struct heed_json root)
@@ -93,7 +93,7 @@ cloudevents_from_json(struct arena *arena, struct heed_json root, int64_t now_us
 	return 0;
 }
 
-/* ---- binary mode ----------------------------------------------------------- */
+/* ---- binary mode ------------------------------------------------------------------- */
 
 /* Without the quotes of a quoted string, and its escapes resolved. */
 static void
@@ -254,7 +254,7 @@ read_binary(struct arena *arena, const struct cloudevents_request *request,
 	                             error);
 }
 
-/* ---- any mode -------------------------------------------------------------- */
+/* ---- any mode ---------------------------------------------------------------------- */
 
 int
 cloudevents_read(struct arena *arena, const struct cloudevents_request *request,

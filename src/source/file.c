@@ -72,7 +72,7 @@ struct reader {
 	bool input_skipping;
 };
 
-/* ---- options --------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------- */
 
 static const char *const formats[] = {"json", "text", NULL};
 
@@ -168,7 +168,7 @@ check(struct source *source, struct heed_error *error)
 	return 0;
 }
 
-/* ---- delivering ------------------------------------------------------------ */
+/* ---- delivering -------------------------------------------------------------------- */
 
 static void go_on(void *arg);
 
@@ -308,7 +308,7 @@ deliver(struct reader *reader)
 	come_back(reader, r == HEED_E_LIMIT ? 0 : retry_after_ms);
 }
 
-/* ---- looking --------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------- */
 
 static void
 end(struct reader *reader)
@@ -450,7 +450,7 @@ changed(void *arg)
 		come_back(reader, WAKE_MS);
 }
 
-/* ---- the source ------------------------------------------------------------ */
+/* ---- the source -------------------------------------------------------------------- */
 
 static int
 fail_path(struct heed_str path, struct heed_error *error)

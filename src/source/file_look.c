@@ -54,7 +54,7 @@ file_look_free(struct file_look *look)
 	mem_free(look);
 }
 
-/* ---- lines ----------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------- */
 
 static void
 set_wrong(struct file_look *look, struct file_line *line, struct heed_str text,
@@ -159,7 +159,7 @@ take_complete_rest(struct file_look *look, struct heed_str file, struct lines *l
 		line->body = body;
 }
 
-/* ---- one file -------------------------------------------------------------- */
+/* ---- one file ---------------------------------------------------------------------- */
 
 /* A file that is there. */
 struct found {
@@ -314,7 +314,7 @@ read_file(struct file_look *look, int folder, struct found *found, char *buffer,
 		(void)close(fd);
 }
 
-/* ---- the folder ------------------------------------------------------------ */
+/* ---- the folder -------------------------------------------------------------------- */
 
 struct scan {
 	struct file_look *look;

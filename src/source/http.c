@@ -17,7 +17,7 @@
 #include "source/http_local.h"
 #include "source/kinds.h"
 
-/* ---- options --------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------- */
 
 static const char *const signature_types[] = {"github", "standard", NULL};
 
@@ -125,7 +125,7 @@ check(struct source *source, struct heed_error *error)
 	                                      : 0;
 }
 
-/* ---- on the loop ----------------------------------------------------------- */
+/* ---- on the loop ------------------------------------------------------------------- */
 
 static void
 delivered(void *arg, const struct delivery *delivery)

@@ -29,13 +29,13 @@ find_source(const struct http_listener *listener, struct heed_str path)
 {
 	struct http_source *http;
 
-	LIST_FOREACH(http, &listener->sources, joined)
-	if (str_eq(http->path, path))
-		return http;
+	LIST_FOREACH (http, &listener->sources, joined)
+		if (str_eq(http->path, path))
+			return http;
 	return NULL;
 }
 
-/* ---- on the server's thread ------------------------------------------------ */
+/* ---- on the server's thread -------------------------------------------------------- */
 
 static size_t
 body_max(void *arg, const struct http_exchange *exchange)
@@ -58,8 +58,9 @@ not_found(const struct http_listener *listener, struct http_exchange *exchange)
 	struct heed_buf paths;
 
 	buf_init(&paths, 4096);
-	LIST_FOREACH(http, &listener->sources, joined)
-	buf_addf(&paths, "%s%.*s", paths.len > 0 ? ", " : "", STR_ARG(http->path));
+	LIST_FOREACH (http, &listener->sources, joined)
+		buf_addf(&paths, "%s%.*s", paths.len > 0 ? ", " : "",
+		         STR_ARG(http->path));
 	http_problem(exchange, 404, "Not found", "events are taken at the path %.*s",
 	             STR_ARG(buf_str(&paths)));
 	buf_done(&paths);
@@ -81,7 +82,7 @@ receive(void *arg, struct http_exchange *exchange)
 	return verdict;
 }
 
-/* ---- on the loop ----------------------------------------------------------- */
+/* ---- on the loop ------------------------------------------------------------------- */
 
 /* The source may have left since: only the loop lets it. */
 static void
@@ -167,10 +168,10 @@ http_listener_join(struct http_source *http, struct heed_error *error)
 	int r;
 
 	(void)pthread_mutex_lock(&listeners_lock);
-	LIST_FOREACH(listener, &listeners, link)
-	if (!own && listener->loop == http->source.loop &&
-	    str_is(http->listen, listener->listen))
-		break;
+	LIST_FOREACH (listener, &listeners, link)
+		if (!own && listener->loop == http->source.loop &&
+		    str_is(http->listen, listener->listen))
+			break;
 	r = listener != NULL ? join(listener, http, error) : open_listener(http, error);
 	(void)pthread_mutex_unlock(&listeners_lock);
 	return r;

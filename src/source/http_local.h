@@ -49,8 +49,7 @@ struct parsed {
 };
 
 /* Check and parse on the server's thread; exchange->context becomes a struct parsed. */
-enum http_verdict
-http_receive(struct http_source *http, struct http_exchange *exchange);
+enum http_verdict http_receive(struct http_source *http, struct http_exchange *exchange);
 /* Hand in what was read, on the loop's thread. */
 void http_forward(struct http_source *http, struct http_exchange *exchange);
 /* A header's value, or {NULL, 0}. */

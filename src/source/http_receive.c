@@ -11,7 +11,7 @@
 #include "source/http_answer.h"
 #include "source/http_local.h"
 
-/* ---- who asks, and for what ------------------------------------------------ */
+/* ---- who asks, and for what -------------------------------------------------------- */
 
 struct heed_str
 http_exchange_header(const struct http_exchange *exchange, const char *name)
@@ -119,7 +119,7 @@ validate_subscription(const struct http_source *http, struct http_exchange *exch
 	return HTTP_ANSWERED;
 }
 
-/* ---- what was sent --------------------------------------------------------- */
+/* ---- what was sent ----------------------------------------------------------------- */
 
 /* The headers as an object; those that carry secrets stay out of the expressions' sight.
  */

@@ -58,7 +58,7 @@ struct ticker {
 	bool first;         /* the pending one is only the position to begin from */
 };
 
-/* ---- options --------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------- */
 
 static const char *const missed_names[] = {"skip", "last", "all", NULL};
 static const char *const overlap_names[] = {"allow", "skip", NULL};
@@ -154,7 +154,7 @@ check(struct source *source, struct heed_error *error)
 	return r;
 }
 
-/* ---- one tick's event ------------------------------------------------------ */
+/* ---- one tick's event -------------------------------------------------------------- */
 
 /* What its expressions see. */
 static int
@@ -224,7 +224,7 @@ make_event(const struct ticker *ticker, int64_t tick_us, struct arena *arena,
 	return event_from_parts(arena, &parts, tick_us, ret_event, error);
 }
 
-/* ---- which tick is due ----------------------------------------------------- */
+/* ---- which tick is due ------------------------------------------------------------- */
 
 /* The first tick after `after_us`, if it is due. */
 static bool
@@ -290,7 +290,7 @@ choose(struct ticker *ticker)
 	ticker->last_us = ticker->pending_us = next;
 }
 
-/* ---- delivering ------------------------------------------------------------ */
+/* ---- delivering -------------------------------------------------------------------- */
 
 static void go_on(void *arg);
 
@@ -415,7 +415,7 @@ go_on(void *arg)
 		arm(ticker);
 }
 
-/* ---- the source ------------------------------------------------------------ */
+/* ---- the source -------------------------------------------------------------------- */
 
 /* The last tick that was decided about, or now when there is none yet. */
 static int64_t

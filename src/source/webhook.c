@@ -13,7 +13,7 @@
 
 #define SECRET_MIN 16 /* bytes of a decoded secret */
 
-/* ---- keys ------------------------------------------------------------------ */
+/* ---- keys -------------------------------------------------------------------------- */
 
 /* The key's bytes, appended to `buf`. */
 static int
@@ -58,7 +58,7 @@ webhook_check_key(const struct webhook_key *key, struct heed_error *error)
 	return 0;
 }
 
-/* ---- signatures ------------------------------------------------------------ */
+/* ---- signatures -------------------------------------------------------------------- */
 
 static int
 refuse(struct heed_error *error, const char *text)
@@ -192,7 +192,7 @@ webhook_verify(const struct webhook_key *key, const struct http_header *headers,
 	return verify_standard(key, headers, n, body, now_us, error);
 }
 
-/* ---- tokens ---------------------------------------------------------------- */
+/* ---- tokens ------------------------------------------------------------------------ */
 
 bool
 webhook_same(struct heed_str shown, struct heed_str secret)
@@ -216,7 +216,7 @@ webhook_bearer(const struct http_header *headers, size_t n)
 	return str_trim(str_from(shown, 7));
 }
 
-/* ---- handshakes ------------------------------------------------------------ */
+/* ---- handshakes -------------------------------------------------------------------- */
 
 /* Letters, digits, dots and hyphens, and a port: nothing that could break a header. */
 static bool

@@ -37,7 +37,8 @@ look_run(void *arg)
 
 		if (store->aside == NULL && len < sizeof(where) - 8) {
 			memcpy(where, "sqlite:", 7);
-			memcpy(where + 7, store->path, len); // NOLINT(*-not-null-terminated-result): a view
+			memcpy(where + 7, store->path,
+			       len); // NOLINT(*-not-null-terminated-result): a view
 			look->code =
 				store_open_readonly((struct heed_str){where, len + 7},
 			                            &store->aside, &look->error);

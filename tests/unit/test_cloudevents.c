@@ -229,7 +229,7 @@ test_batched(void **state)
 	check_wrong(fixture, HEED_STR("[" ATTRIBUTES "\"data\":1},7]"), "event 2");
 }
 
-/* ---- mapping --------------------------------------------------------------- */
+/* ---- mapping ----------------------------------------------------------------------- */
 
 struct maps {
 	struct expr_set *set;

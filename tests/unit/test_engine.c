@@ -268,7 +268,7 @@ test_overdue(void **state)
 		"  keyed: {on: asked, then: [{http: {url: http://api.test/keyed/hang/}, "
 		"timeout: 2s, retry: {attempts: 2}}]}\n"
 		"  unkeyed: {on: asked, then: [{http: {url: http://api.test/hang/, "
-	        "keyed: "
+		"keyed: "
 		"false}, timeout: 2s}]}\n";
 	struct stage stage;
 

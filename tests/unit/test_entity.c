@@ -382,7 +382,7 @@ declared_schemas_are_one(void **state)
 	static const char *const money =
 		"{\"type\":\"object\",\"required\":[\"sum\"],\"properties\":{"
 		"\"sum\":{\"$ref\":\"#/$defs/"
-	        "sum\"},\"parts\":{\"items\":{\"$ref\":\"#\"}}},"
+		"sum\"},\"parts\":{\"items\":{\"$ref\":\"#\"}}},"
 		"\"$defs\":{\"sum\":{\"type\":\"integer\",\"minimum\":1}}}";
 	struct entity_type types[2] = {{.name = HEED_STR("paid")},
 	                               {.name = HEED_STR("noted")}};

@@ -31,7 +31,7 @@ outcome(struct expr *expr, struct heed_json input, struct arena *arena)
 	return json_text_of(arena, value).data;
 }
 
-/* ---- random expressions -------------------------------------------------------- */
+/* ---- random expressions ------------------------------------------------------------ */
 
 static uint64_t random_state;
 

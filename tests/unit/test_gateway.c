@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "model/model.h"
 
-/* ---- an HTTP client that waits for the test --------------------------------------- */
+/* ---- an HTTP client that waits for the test ---------------------------------------- */
 
 struct http_call {
 	http_done_fn *done;
@@ -123,7 +123,7 @@ break_off(int error)
 	done(arg, &reply);
 }
 
-/* ---- the stage -------------------------------------------------------------------- */
+/* ---- the stage --------------------------------------------------------------------- */
 
 struct asker {
 	struct ticket *ticket;
@@ -232,7 +232,7 @@ pass_time(int64_t ms)
 	loop_turn(loop);
 }
 
-/* ---- the gateway ------------------------------------------------------------------ */
+/* ---- the gateway ------------------------------------------------------------------- */
 
 static void
 test_one_call(void **state)

@@ -130,7 +130,7 @@ decode(int provider, int status, const char *body)
 	return reply;
 }
 
-/* ---- codecs ----------------------------------------------------------------------- */
+/* ---- codecs ------------------------------------------------------------------------ */
 
 #define SEGMENT                                                                          \
 	"{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{\"a\":{\"enum\":"     \
@@ -415,7 +415,7 @@ test_no_memory(void **state)
 	assert_true(encoded && decoded);
 }
 
-/* ---- prices ----------------------------------------------------------------------- */
+/* ---- prices ------------------------------------------------------------------------ */
 
 static void
 test_prices(void **state)

@@ -96,7 +96,7 @@ assert_restored(const struct redaction *redaction, enum redact_text kind,
 		fail_msg("\"%.*s\" is not \"%s\"", STR_ARG(have), want);
 }
 
-/* ---- paths ------------------------------------------------------------------------ */
+/* ---- paths ------------------------------------------------------------------------- */
 
 static void
 test_paths(void **state)
@@ -157,7 +157,7 @@ test_what_is_no_path(void **state)
 	}
 }
 
-/* ---- inputs and texts ------------------------------------------------------------- */
+/* ---- inputs and texts -------------------------------------------------------------- */
 
 static void
 test_values_are_found_everywhere(void **state)

@@ -1,6 +1,6 @@
 /*
  * test_saga_random.c - random sagas in a hostile world, and what has to hold all the
- *same.
+ * same.
  *
  * A seed makes a configuration (steps of all kinds, in order or guided, with bounds), a
  * service that refuses, fails, hangs and loses answers, a model that answers with prose,
@@ -10,8 +10,7 @@
  * are compared with what is promised:
  *
  *	- no step was carried out that was not offered, and none was offered too early
- *	- each completed step with an undo was undone once, in reverse, or the saga
- *completed
+ *	- each completed step with an undo was undone once, in reverse, or the saga is done
  *	- nothing was done after compensation began
  *	- no effect was applied twice
  *	- bounds on steps, repeats and cost held

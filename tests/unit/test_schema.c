@@ -54,7 +54,7 @@ make(const char *text, unsigned flags)
 	return schema;
 }
 
-/* ---- schemas that are wrong ------------------------------------------------------- */
+/* ---- schemas that are wrong -------------------------------------------------------- */
 
 static void
 test_errors_have_place_and_hint(void **state)
@@ -154,7 +154,7 @@ test_drafts_that_are_accepted(void **state)
 	                 SCHEMA_STRICT));
 }
 
-/* ---- faults in words -------------------------------------------------------------- */
+/* ---- faults in words --------------------------------------------------------------- */
 
 static void
 assert_fault(const char *schema_text, const char *instance, const char *at,
@@ -228,7 +228,7 @@ test_nearest_alternative(void **state)
 	             "/oneOf/2/properties/kind/const", "must be \"b\"");
 }
 
-/* ---- other documents -------------------------------------------------------------- */
+/* ---- other documents --------------------------------------------------------------- */
 
 static void
 test_library(void **state)
@@ -264,7 +264,7 @@ test_library(void **state)
 	schema_library_free(library);
 }
 
-/* ---- bounds ----------------------------------------------------------------------- */
+/* ---- bounds ------------------------------------------------------------------------ */
 
 /* Each level tries the next one twice: 2^60 ways. */
 static void

@@ -53,7 +53,7 @@ assert_json(struct heed_json have, const char *want)
 	"{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{\"a\":{\"enum\":"     \
 	"[\"x\",\"y\"]},\"b\":{\"type\":\"string\",\"maxLength\":5}}}"
 
-/* ---- strict forms ----------------------------------------------------------------- */
+/* ---- strict forms ------------------------------------------------------------------ */
 
 static void
 test_strict_forms(void **state)
@@ -119,7 +119,7 @@ test_strict_forms(void **state)
 	}
 }
 
-/* ---- reading answers -------------------------------------------------------------- */
+/* ---- reading answers --------------------------------------------------------------- */
 
 static void
 test_reading(void **state)
