@@ -26,6 +26,7 @@ struct topic {
 	const char *help;
 	const struct option *rows;
 	void (*more)(struct heed_buf *buf, bool markdown); /* behind the rows */
+	const char *of; /* what it is a kind of, where names can be the same; or NULL */
 };
 
 static const struct topic topics[] = {
@@ -61,10 +62,10 @@ all_topics(struct topic all[TOPICS_MAX])
 		                          pattern_kinds[i]->help, pattern_kinds[i]->rows};
 	for (i = 0; source_kinds[i] != NULL && n < TOPICS_MAX; i++)
 		all[n++] = (struct topic){source_kinds[i]->name, source_kinds[i]->help,
-		                          source_kinds[i]->options};
+		                          source_kinds[i]->options, NULL, "source"};
 	for (i = 0; action_kinds[i] != NULL && n < TOPICS_MAX; i++)
 		all[n++] = (struct topic){action_kinds[i]->name, action_kinds[i]->help,
-		                          action_kinds[i]->options};
+		                          action_kinds[i]->options, NULL, "action"};
 	return n;
 }
 
@@ -86,7 +87,9 @@ print_index(const struct topic *all, size_t n)
 
 	printf("usage: heed docs TOPIC...\n\n");
 	for (i = 0; i < n; i++)
-		printf("  %-12s %s\n", all[i].name, all[i].help);
+		printf("  %-12s %s%s%s\n", all[i].name,
+		       all[i].of != NULL ? all[i].of : "", all[i].of != NULL ? ": " : "",
+		       all[i].help);
 	return CLI_OK;
 }
 
@@ -107,17 +110,6 @@ unknown_topic(const char *word, const struct topic *all, size_t n)
 	return CLI_USAGE;
 }
 
-static const struct topic *
-find_topic(const struct topic *all, size_t n, const char *word)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(all[i].name, word) == 0)
-			return &all[i];
-	return NULL;
-}
-
 static void
 write_topic(struct heed_buf *buf, const struct cli_args *args, const struct topic *topic)
 {
@@ -127,7 +119,9 @@ write_topic(struct heed_buf *buf, const struct cli_args *args, const struct topi
 		write_json(buf, topic);
 		return;
 	}
-	buf_addf(buf, "%s%s: %s\n\n", markdown ? "## " : "", topic->name, topic->help);
+	buf_addf(buf, "%s%s%s%s: %s\n\n", markdown ? "## " : "",
+	         topic->of != NULL ? topic->of : "", topic->of != NULL ? " " : "",
+	         topic->name, topic->help);
 	option_docs_write(buf, topic->rows, markdown);
 	if (topic->more == NULL)
 		return;
@@ -135,25 +129,41 @@ write_topic(struct heed_buf *buf, const struct cli_args *args, const struct topi
 	topic->more(buf, markdown);
 }
 
+/* All of that name: there are a source http and an action http. How many. */
+static size_t
+write_topics(struct heed_buf *buf, const struct cli_args *args, const struct topic *all,
+             size_t n, const char *name)
+{
+	size_t found = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (name != NULL && strcmp(all[i].name, name) != 0)
+			continue;
+		if (found++ > 0 && !cli_has(args, "--json"))
+			buf_addc(buf, '\n');
+		write_topic(buf, args, &all[i]);
+	}
+	return found;
+}
+
 static int
 print_topics(const struct cli_args *args, const struct topic *all, size_t n)
 {
 	struct heed_buf buf;
-	size_t i;
 	int word;
 
 	buf_init(&buf, 0);
 	for (word = 0; word < args->n_words; word++) {
-		const struct topic *topic = find_topic(all, n, args->words[word]);
-
-		if (topic == NULL) {
+		if (word > 0 && !cli_has(args, "--json"))
+			buf_addc(&buf, '\n');
+		if (write_topics(&buf, args, all, n, args->words[word]) == 0) {
 			buf_done(&buf);
 			return unknown_topic(args->words[word], all, n);
 		}
-		write_topic(&buf, args, topic);
 	}
-	for (i = 0; i < n && args->n_words == 0; i++)
-		write_topic(&buf, args, &all[i]);
+	if (args->n_words == 0)
+		(void)write_topics(&buf, args, all, n, NULL);
 	return cli_print(&buf);
 }
 

@@ -53,6 +53,9 @@ def test_right(heed):
 def test_docs(heed):
     assert "retry" in heed.command("docs").stdout
     assert "attempts" in heed.command("docs", "retry").stdout
+    both = heed.command("docs", "http").stdout  # a source and an action have this name
+    assert "source http: " in both and "mapping" in both
+    assert "action http: " in both and "keyed" in both
     assert "| " in heed.command("docs", "--markdown", "retry", "limits").stdout
     topics = [json.loads(line) for line in heed.command("docs", "--json").stdout.splitlines()]
     assert {"file", "models", "retry", "http"} <= {topic["topic"] for topic in topics}
