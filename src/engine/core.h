@@ -301,6 +301,8 @@ void event_unref(struct event_ref *event);
 /* A reader of event.root more, and one fewer. HEED_E_NOMEM. */
 int event_open(struct event_ref *event);
 void event_close(struct event_ref *event);
+/* event.root is there until event_rest. HEED_E_NOMEM. */
+int event_show(struct event_ref *event);
 /* Give up event.root when nobody reads it. */
 void event_rest(struct event_ref *event);
 
@@ -424,6 +426,8 @@ void wait_init(struct engine *engine);
 void wait_done(struct engine *engine);
 /* An event is committed: tell those who wait for it. */
 void wait_event(struct engine *engine, struct event_ref *event);
+/* Does the run wait for something from outside: an event, a person, a run, a time? */
+bool wait_holds(const struct run *run);
 /* An entry loaded from the store. HEED_E_NOMEM. */
 int wait_recover(struct entry *entry);
 /* It waits no more, or its run goes: no event will find it. */

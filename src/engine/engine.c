@@ -298,13 +298,24 @@ engine_idle(const struct engine *engine)
 }
 
 size_t
+engine_timed(const struct engine *engine)
+{
+	const struct run *run;
+	size_t n = 0;
+
+	TAILQ_FOREACH (run, &engine->waiting, link)
+		n += run->due_us > 0;
+	return n;
+}
+
+size_t
 engine_waiting(const struct engine *engine)
 {
 	const struct run *run;
 	size_t n = 0;
 
 	TAILQ_FOREACH (run, &engine->waiting, link)
-		n++;
+		n += !wait_holds(run);
 	return n;
 }
 

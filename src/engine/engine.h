@@ -132,7 +132,9 @@ bool engine_abandon(struct engine *engine);
 bool engine_idle(const struct engine *engine);
 /* All sources that come to an end by themselves have done so. */
 bool engine_sources_ended(const struct engine *engine);
-/* Runs that wait for a timer (retries). */
+/* Runs for which a timer is set, and runs that only wait to try something again, not for
+ * something from outside or a time. */
+size_t engine_timed(const struct engine *engine);
 size_t engine_waiting(const struct engine *engine);
 
 /* Hand in an event that no source brought (send, admin). As source_deliver. */

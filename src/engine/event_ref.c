@@ -84,6 +84,14 @@ event_open(struct event_ref *event)
 	return 0;
 }
 
+int
+event_show(struct event_ref *event)
+{
+	HEED_TRY(event_open(event));
+	event->readers--;
+	return 0;
+}
+
 void
 event_close(struct event_ref *event)
 {

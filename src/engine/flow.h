@@ -1,10 +1,11 @@
 /*
  * flow.h - what a pattern is made of: flows, their definitions, and the calls they make.
  *
- * A flow is a C function that reads straight down and has no effects of its own. It is called
- * again from its top whenever something that it waited for has arrived: a call whose result
- * the run's journal holds returns that result; the first one that it does not hold becomes a
- * command for the engine, and returns HEED_WAIT, which the flow returns too.
+ * A flow is a C function that reads straight down and has no effects of its own. It is
+ * called again from its top whenever something that it waited for has arrived: a call
+ * whose result the run's journal holds returns that result; the first one that it does
+ * not hold becomes a command for the engine, and returns HEED_WAIT, which the flow
+ * returns, too.
  *
  *	static int
  *	enrich(struct run *run)
@@ -93,8 +94,8 @@ struct flow_kind {
 	/* What engine_signal may tell a run at any time, NULL-terminated; NULL: nothing.
 	 */
 	const char *const *signals;
-	/* May a redriven run whose journal names this step go on by this newer definition?
-	 * NULL: always. */
+	/* May a redriven run whose journal names this step go on by this newer
+	 * definition? NULL: always. */
 	bool (*knows)(const struct definition *definition, struct heed_str step);
 };
 

@@ -103,6 +103,7 @@ start_only(struct engine *engine, struct event_ref *event, struct run_list *runs
 
 	if (queue == NULL || queue->current == NULL)
 		return 0;
+	HEED_TRY(event_show(event));
 	return start_run(engine, queue->current, event, NULL, runs);
 }
 
@@ -116,6 +117,8 @@ inbox_make_runs(struct engine *engine, struct event_ref *event, struct run_list 
 
 	if (event->only_flow != NULL)
 		return start_only(engine, event, runs);
+	if (list->n > 0)
+		HEED_TRY(event_show(event));
 	arena_init(&scratch, 0);
 	for (i = 0; i < list->n && r == 0; i++) {
 		struct definition *definition = list->items[i];

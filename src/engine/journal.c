@@ -201,7 +201,7 @@ journal_results(struct run *run, const struct store_result *result)
 	struct entry *entry;
 	size_t i = 0;
 
-	if (result->code != 0)
+	if (result->code != 0 || result->n_sql == 0)
 		return;
 	TAILQ_FOREACH (entry, &run->entries, link) {
 		if (entry->writing && journal_is_transactional(entry) &&

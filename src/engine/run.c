@@ -300,6 +300,8 @@ run_emit(struct run *run, const struct event_parts *parts, int32_t depth,
 	                          &event, error));
 	event.depth = depth;
 	event.parent_run = run->id;
+	if (routes_find(run->engine->routes, event.type)->n == 0)
+		event.root = json_null(); /* nobody reads it */
 	ref = event_ref_new(&event);
 	if (ref == NULL || mem_grow((void **)&run->emitted.items, &run->emitted.cap,
 	                            run->emitted.n + 1, sizeof(ref)) < 0) {

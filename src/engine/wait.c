@@ -1,10 +1,10 @@
 /*
  * wait.c - the step that waits: for an event, for a signal, or for a time to come.
  *
- *	none ......... write down what is waited for; look among the events since the run's
- *	intended ..... wait; a timer is armed when there is a bound
- *	done ......... the event, or the signal's value
- *	failed ....... nothing came in time, or the flow was stopped
+ *	none        write down what is waited for; look among the events since the run's
+ *	intended    wait; a timer is armed when there is a bound
+ *	done        the event, or the signal's value
+ *	failed      nothing came in time, or the flow was stopped
  *
  * What is waited for and the event are both on disk before they meet, so their meeting
  * is never lost: an event that is committed is shown to the waits in memory
@@ -91,24 +91,30 @@ wait_forget(struct entry *entry)
 
 /* ---- meeting ----------------------------------------------------------------------- */
 
-/* Is this the event? A match that fails on it says no: it is not of the kind meant. */
-static bool
-fits(const struct waiting *waiting, struct heed_json event, struct arena *scratch)
+/* Is this the event? A match that fails on it says no: it is not of the kind meant.
+ * HEED_E_NOMEM: it is not known. */
+static int
+fits(const struct waiting *waiting, struct heed_json event, struct arena *scratch,
+     bool *ret_fits)
 {
 	struct json_build build;
 	struct heed_json input;
-	bool truth = false;
 	uint32_t i;
+	int r;
 
+	*ret_fits = true;
 	if (waiting->wait.match == NULL)
-		return true;
+		return 0;
 	json_object(&build, scratch);
 	for (i = 0; i < waiting->input.len; i++)
 		json_set(&build, waiting->input.members[i].name,
 		         waiting->input.members[i].value);
 	json_set_cstr(&build, "event", event);
-	return json_build_end(&build, &input) == 0 &&
-	       expr_test(waiting->wait.match, input, scratch, &truth, NULL) == 0 && truth;
+	HEED_TRY(json_build_end(&build, &input));
+	r = expr_test(waiting->wait.match, input, scratch, ret_fits, NULL);
+	if (r < 0)
+		*ret_fits = false;
+	return r == HEED_E_NOMEM ? r : 0;
 }
 
 static bool
@@ -145,13 +151,16 @@ show(struct wait_list *list, const struct event *event, struct arena *scratch)
 	TAILQ_FOREACH (link, list, link) {
 		struct waiting *waiting = link->waiting;
 		struct heed_str subject = waiting->wait.subject;
+		bool met = false;
+		int r;
 
 		if (!str_eq(link->type, event->type) || !is_open(waiting->entry) ||
-		    (subject.len > 0 && !str_eq(subject, event->subject)) ||
-		    !fits(waiting, event->root, scratch))
+		    (subject.len > 0 && !str_eq(subject, event->subject)))
 			continue;
-		/* Without memory now, the search finds it later. */
-		if (wait_take(waiting->entry, event->root) < 0)
+		r = fits(waiting, event->root, scratch, &met);
+		if (r == 0 && met)
+			r = wait_take(waiting->entry, event->root);
+		if (r < 0) /* without memory now, the search finds it later */
 			search_later(waiting, TROUBLE_MS);
 	}
 }
@@ -198,13 +207,19 @@ look_at_row(void *arg, const struct store_event *row)
 {
 	struct page *page = arg;
 	struct heed_json event;
+	bool met;
+	int r;
 
 	page->n++;
 	page->last = row->seq;
 	if (page->found != 0 && row->seq > page->found)
 		return 1;
-	if (json_parse(page->scratch, row->body, &event, NULL) < 0 ||
-	    !fits(page->waiting, event, page->scratch))
+	r = json_parse(page->scratch, row->body, &event, NULL);
+	if (r == 0)
+		r = fits(page->waiting, event, page->scratch, &met);
+	if (r == HEED_E_NOMEM)
+		return r;
+	if (r < 0 || !met)
 		return 0;
 	page->found = row->seq;
 	page->event = event;
@@ -298,6 +313,18 @@ wait_done(struct engine *engine)
 }
 
 /* ---- the step ---------------------------------------------------------------------- */
+
+bool
+wait_holds(const struct run *run)
+{
+	const struct entry *entry;
+
+	TAILQ_FOREACH (entry, &run->entries, link)
+		if (entry->state == ENTRY_INTENDED &&
+		    (entry->kind == ENTRY_WAIT || entry->kind == ENTRY_START))
+			return true;
+	return false;
+}
 
 int
 wait_recover(struct entry *entry)

@@ -261,7 +261,9 @@ forward(struct saga_pass *pass)
 static int
 complete(struct saga_pass *pass)
 {
-	HEED_TRY(flow_note(pass->run, HEED_STR("result"), pass->data));
+	/* Only one that was started by a run may have a parent that waits for it. */
+	if (flow_event(pass->run)->parent_run != 0)
+		HEED_TRY(flow_note(pass->run, HEED_STR("result"), pass->data));
 	return saga_tell(pass, HEED_STR("saga.completed"), "completed", NULL, NULL);
 }
 

@@ -283,7 +283,7 @@ rehearsal_send(struct rehearsal *rehearsal, struct heed_json event,
 static bool
 is_settled(const struct rehearsal *rehearsal)
 {
-	return engine_idle(rehearsal->engine) && engine_waiting(rehearsal->engine) == 0;
+	return engine_idle(rehearsal->engine) && engine_timed(rehearsal->engine) == 0;
 }
 
 static void

@@ -75,6 +75,27 @@ def test_nothing_comes(make_heed, service):
     assert told(heed)[-1] == ("compensated", "timeout")
 
 
+def test_once_ends_while_a_saga_waits(make_heed, service):
+    text = config(WAITS, service.url).replace('{type: http, listen: "127.0.0.1:0"}', "{type: file, path: in.ndjson}")
+    heed = make_heed(text)
+    (heed.folder / "in.ndjson").write_text(json.dumps(order(1)) + "\n")
+    heed.command("run", "--once", "heed.yaml")
+    assert service.names() == ["reserve"]
+    assert "waiting" in heed.command("sagas", "ls").stdout
+
+
+def test_a_rehearsal_takes_no_time(make_heed, service):
+    heed = make_heed(config(WAITS, service.url, "30d"))
+    (heed.folder / "heed.test.yaml").write_text("""
+cases:
+  - name: nobody pays
+    event: {type: order_placed, data: {id: 1}}
+    results: {http: [{status: 200}, {status: 200}]}
+    expect: {runs: {order: done}, events: [{type: saga.started}, {type: saga.step_completed}, {type: saga.compensated}]}
+""")
+    assert "1 passed" in heed.command("test").stdout
+
+
 PARALLEL = HEAD + """
 sagas:
   trip:

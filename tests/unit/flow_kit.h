@@ -223,11 +223,6 @@ kit_run_id(const char *name)
 	return id;
 }
 
-STORE_KIT bool
-kit_wants(const struct definition *definition, const struct event *event)
-{
-	return str_eq(definition->types[0], event->type);
-}
 
 STORE_KIT int
 kit_wants_all(const struct definition *definition, const struct event *event,
