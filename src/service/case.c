@@ -16,6 +16,7 @@
 #include "service/rehearsal.h"
 
 #define FILE_MAX (8 * 1024 * 1024)
+#define RECORD_MS (10 * 60 * 1000) /* recording takes real time: at most so much */
 
 /* ---- the file ---------------------------------------------------------------------- */
 
@@ -105,7 +106,7 @@ const struct option case_options[] = {
 	{.name = "within",
          .kind = OPTION_DURATION,
          CASE(within_ms),
-         .fallback = "30d",
+         .fallback = "365d",
          .min = 1,
          .max = 31536000000.0,
          .help = "how long its clock may run, in its own time"},
@@ -405,7 +406,9 @@ rehearse(const struct test_case *test, struct app *app,
 	if (r == 0)
 		r = send_events(rehearsal, test, error);
 	if (r == 0) {
-		rehearsal_settle(rehearsal, test->within_ms);
+		rehearsal_settle(rehearsal, script->call && test->within_ms > RECORD_MS
+		                                    ? RECORD_MS
+		                                    : test->within_ms);
 		r = rehearsal_outcome(rehearsal, arena, ret_outcome, error);
 	}
 	rehearsal_free(rehearsal);
