@@ -2,10 +2,12 @@
  * sqlite_writer.c - the bare limit of durable rows: SQLite alone (WAL, synchronous=FULL)
  * writes rows of heed's shape in transactions of GROUP rows' worth of events.
  *
- * "events": per event a row of events, as an append to a stream. "intake": and one of dedup.
- * "runs": and one of runs.
+ * "events": per event a row of events. "intake": and one of dedup. "runs": and one of runs.
+ * A number: rows of events in so many streams, with the two indices that streams need.
  *
- *	usage: sqlite_writer FILE events|intake|runs EVENTS GROUP      prints JSON: events, seconds, cpu
+ *	usage: sqlite_writer FILE events|intake|runs|STREAMS EVENTS GROUP
+ *
+ * Prints JSON: events, seconds, cpu.
  */
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -69,7 +71,10 @@ static const char schema[] =
 	"= 4000;"
 	"create table events(seq integer primary key, source text, id text, type text,"
 	" subject text, time_us integer, received_us integer, depth integer,"
-	" parent_run integer, trace text, body text);"
+	" parent_run integer, trace text, body text, stream text not null default '',"
+	" version integer not null default 0, position integer not null default 0);"
+	"create unique index events_stream on events(stream, version) where version > 0;"
+	"create unique index events_position on events(position) where position > 0;"
 	"create index events_type on events(type, seq); create index events_id on "
 	"events(id);"
 	"create index events_received on events(received_us);"
@@ -84,6 +89,7 @@ static const char schema[] =
 
 static sqlite3_stmt *events, *dedup, *runs;
 static bool with_dedup, with_run;
+static int64_t streams; /* 0: none */
 
 static void
 write_event(int64_t n)
@@ -91,6 +97,7 @@ write_event(int64_t n)
 	uint64_t hash[2] = {(uint64_t)n * 0x9e3779b97f4a7c15u,
 	                    (uint64_t)n * 0xbf58476d1ce4e5b9u};
 	char id[32];
+	char stream[32];
 	char body[512];
 
 	(void)snprintf(id, sizeof(id), "%lld", (long long)n);
@@ -113,6 +120,13 @@ write_event(int64_t n)
 	number(events, 9, 0);
 	text(events, 10, "");
 	text(events, 11, body);
+	if (streams > 0) {
+		(void)snprintf(stream, sizeof(stream), "s/%lld",
+		               (long long)(n % streams));
+		text(events, 12, stream);
+		number(events, 13, n / streams + 1);
+		number(events, 14, n);
+	}
 	step(events);
 	if (!with_dedup)
 		return;
@@ -152,7 +166,13 @@ main(int argc, char **argv)
 	group = atoll(argv[4]);
 	must(sqlite3_open(argv[1], &db));
 	must(sqlite3_exec(db, schema, NULL, NULL, NULL));
-	events = prepare("insert into events values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	streams = atoll(argv[2]);
+	events = prepare(streams > 0
+	                         ? "insert into events values(?, ?, ?, ?, ?, ?, ?, ?, ?,"
+	                           " ?, ?, ?, ?, ?)"
+	                         : "insert into events(seq, source, id, type, subject,"
+	                           " time_us, received_us, depth, parent_run, trace,"
+	                           " body) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	dedup = prepare("insert into dedup values(?, ?)");
 	runs = prepare("insert into runs values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	begun = now_s();
