@@ -223,7 +223,6 @@ kit_run_id(const char *name)
 	return id;
 }
 
-
 STORE_KIT int
 kit_wants_all(const struct definition *definition, const struct event *event,
               struct arena *scratch, bool *ret_wanted, struct heed_error *error)
