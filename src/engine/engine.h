@@ -4,7 +4,7 @@
  *
  *	source_deliver --> inbox.c == commit: event, dedup, cursor, runs ==> acknowledge
  *	                      |
- *	dispatch.c: order per key, concurrency --> step.c: flow(event, journal) --> entries
+ *	dispatch.c: order per key, concurrency --> run.c: flow(event, journal) --> entries
  *	                      |
  *	      == commit: entries, emitted events, their runs ==> ask.c, effect.c perform
  *	                      |
