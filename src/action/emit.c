@@ -194,21 +194,6 @@ make_event(const struct emit *emit, struct heed_json input, struct arena *arena,
 	return json_build_end(&build, ret_event) < 0 ? error_nomem(error) : 0;
 }
 
-/* `input` with .item. */
-static int
-with_item(struct heed_json input, struct heed_json item, struct arena *arena,
-          struct heed_json *ret_input)
-{
-	struct json_build build;
-	uint32_t i;
-
-	json_object(&build, arena);
-	for (i = 0; i < input.len; i++)
-		json_set(&build, input.members[i].name, input.members[i].value);
-	json_set_cstr(&build, "item", item);
-	return json_build_end(&build, ret_input);
-}
-
 static int
 make_events(const struct emit *emit, struct heed_json input, struct arena *arena,
             struct heed_json *ret_request, struct heed_error *error)
@@ -228,7 +213,7 @@ make_events(const struct emit *emit, struct heed_json input, struct arena *arena
 		struct heed_json seen;
 		struct heed_json event;
 
-		if (with_item(input, items.items[i], arena, &seen) < 0)
+		if (json_with(arena, input, "item", items.items[i], &seen) < 0)
 			return error_nomem(error);
 		HEED_TRY(make_event(emit, seen, arena, &event, error));
 		json_push(&list, event);

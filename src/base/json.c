@@ -227,6 +227,20 @@ json_build_end(struct json_build *build, struct heed_json *ret_value)
 	return 0;
 }
 
+int
+json_with(struct arena *arena, struct heed_json object, const char *name,
+          struct heed_json value, struct heed_json *ret_object)
+{
+	struct json_build build;
+	uint32_t i;
+
+	json_object(&build, arena);
+	for (i = 0; i < object.len; i++)
+		json_set(&build, object.members[i].name, object.members[i].value);
+	json_set_cstr(&build, name, value);
+	return json_build_end(&build, ret_object);
+}
+
 /* ---- look -------------------------------------------------------------------------- */
 
 const struct heed_json *

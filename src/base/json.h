@@ -63,6 +63,11 @@ void json_push(struct json_build *build, struct heed_json value);
 /* Zero and the finished value, or HEED_E_NOMEM. */
 int json_build_end(struct json_build *build, struct heed_json *ret_value);
 
+/* `object` with member `name` set to `value`: a new object on `arena` that shares the others.
+ * HEED_E_NOMEM. */
+int json_with(struct arena *arena, struct heed_json object, const char *name,
+              struct heed_json value, struct heed_json *ret_object);
+
 /* ---- look -------------------------------------------------------------------------- */
 
 /* A member of an object by name, or NULL; also NULL when `object` is no object. */

@@ -44,14 +44,7 @@ static int
 with_member(struct run *run, const char *name, struct heed_json value,
             struct heed_json *input)
 {
-	struct json_build build;
-	uint32_t i;
-
-	json_object(&build, &run->arena);
-	for (i = 0; i < input->len; i++)
-		json_set(&build, input->members[i].name, input->members[i].value);
-	json_set_cstr(&build, name, value);
-	return json_build_end(&build, input);
+	return json_with(&run->arena, *input, name, value, input);
 }
 
 /* `input` with the effect's key. */

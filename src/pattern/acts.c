@@ -364,21 +364,6 @@ acts_bind(struct bind *bind, const struct conf_node *node, void *field)
 	return worst;
 }
 
-/* `input` with .result set. */
-static int
-with_result(struct arena *arena, struct heed_json input, struct heed_json result,
-            struct heed_json *ret_input)
-{
-	struct json_build build;
-	uint32_t i;
-
-	json_object(&build, arena);
-	for (i = 0; i < input.len; i++)
-		json_set(&build, input.members[i].name, input.members[i].value);
-	json_set_cstr(&build, "result", result);
-	return json_build_end(&build, ret_input);
-}
-
 int
 acts_run(struct run *run, const struct acts *acts, struct heed_json input)
 {
@@ -388,7 +373,7 @@ acts_run(struct run *run, const struct acts *acts, struct heed_json input)
 		struct heed_json result = json_null();
 
 		HEED_TRY(flow_act(run, &acts->items[i], input, &result));
-		HEED_TRY(with_result(flow_arena(run), input, result, &input));
+		HEED_TRY(json_with(flow_arena(run), input, "result", result, &input));
 	}
 	return 0;
 }
